@@ -50,7 +50,9 @@ enum cp_event_type {
     CP_EVENT_ENGINE_SILENT, /* and for 3 s it did not */
     CP_EVENT_FAULT,
     CP_EVENT_REPAIRED,
-    CP_EVENT_PLUGGED, /* served: what the charge point says; where it does not know (after a restart): true */
+    CP_EVENT_PLUGGED, /* served: taken only where plugged changes; false when seen live, true when it was
+                         found plugged at a sync (nobody knows whose car it is: Finishing until it is
+                         unplugged) */
     CP_EVENT_UNPLUGGED,
     CP_EVENT_RESERVED, /* authorised for a session; only from Available */
     CP_EVENT_SUPPLY_STARTED,
@@ -125,7 +127,11 @@ enum cp_state charge_point_state(const struct charge_point *cp);
 EV_MUST_CHECK enum ev_err charge_point_step(struct charge_point *cp, const struct cp_event *event,
                                             struct cp_effects *ret_effects);
 
-/* "Available", "Out of order" is only the label of Unavailable. Parse: EV_ERR_PARSE; exact spelling. */
+/* What a `reservation_ended` means (docs/protocol.md): expired, cancelled (REASON_NONE: whoever ordered it),
+ * refused, fault, control_lost. Errors: EV_ERR_PARSE. */
+EV_MUST_CHECK enum ev_err cp_reservation_end_parse(const char *text, enum session_reason *ret_reason);
+
+/* "Available"; "Out of order" is only the label of Unavailable. Parse: EV_ERR_PARSE; exact spelling. */
 const char *cp_state_text(enum cp_state state);
 EV_MUST_CHECK enum ev_err cp_state_parse(const char *text, enum cp_state *ret_state);
 
