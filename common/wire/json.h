@@ -61,6 +61,8 @@ struct json_writer {
 };
 
 void json_writer_init(struct json_writer *writer, char *buf, size_t cap);
+/* Makes the writer fail with err, unless it has failed already: for writers of members with bounds. */
+void json_write_fail(struct json_writer *writer, enum ev_err err);
 void json_write_object_begin(struct json_writer *writer, const char *name); /* name NULL: no member */
 void json_write_object_end(struct json_writer *writer);
 void json_write_array_begin(struct json_writer *writer, const char *name);

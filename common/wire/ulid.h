@@ -5,6 +5,7 @@
 
 #include "common/rules/ids.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where the last id stood, so that ids of one source rise strictly: within one millisecond and also when the
@@ -12,6 +13,7 @@
 struct ulid_source {
     uint64_t last_ms;
     uint8_t last_random[10];
+    bool started;
 };
 
 /* The next id of a source.
@@ -22,9 +24,9 @@ void ulid_next(struct ulid_source *source, int64_t now_ms, uint8_t ret_bytes[ULI
 void ulid_generate_session_id(int64_t now_ms, struct session_id *ret_id);
 void ulid_generate_request_id(int64_t now_ms, struct request_id *ret_id);
 
-/* Session ids as 16 bytes, for binary records. An unset id is 16 zero bytes, and back. */
+/* Session ids as 16 bytes, for binary records. An id that is not set gives 16 zero bytes. */
 void ulid_session_id_to_bytes(const struct session_id *id, uint8_t ret_bytes[ULID_BYTES]);
-/* Errors: EV_ERR_PARSE (above the largest ULID cannot happen with 16 bytes: only for all zero). */
+/* Errors: EV_ERR_PARSE (16 zero bytes: no id; output untouched). */
 EV_MUST_CHECK enum ev_err ulid_session_id_from_bytes(const uint8_t bytes[ULID_BYTES],
                                                      struct session_id *ret_id);
 
