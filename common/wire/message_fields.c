@@ -225,36 +225,31 @@ static const struct field health_answer_fields[] = {
     ID("session_id", health_answer.session_id, FIELD_SESSION_ID_OR_EMPTY),
 };
 
-#define LAYOUT(rule, name)                                                                                   \
-    {                                                                                                        \
-#name, rule, name##_fields, sizeof(name##_fields) / sizeof(name##_fields[0])                         \
-    }
-{
-#table, rule, table, sizeof(table) / sizeof((table)[0])
-}
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define LAYOUT(rule, name) #name, rule, name##_fields, COUNT(name##_fields)
 
 static const struct message_layout layouts[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = LAYOUT(CP_ID_REQUIRED, hello),
-    [MESSAGE_WELCOME] = LAYOUT(CP_ID_REQUIRED, welcome),
-    [MESSAGE_REFUSE] = LAYOUT(CP_ID_OPTIONAL, refuse),
+    [MESSAGE_HELLO] = {LAYOUT(CP_ID_REQUIRED, hello)},
+    [MESSAGE_WELCOME] = {LAYOUT(CP_ID_REQUIRED, welcome)},
+    [MESSAGE_REFUSE] = {LAYOUT(CP_ID_OPTIONAL, refuse)},
     [MESSAGE_HEARTBEAT] = {"heartbeat", CP_ID_REQUIRED, NULL, 0},
-    [MESSAGE_STATUS] = LAYOUT(CP_ID_REQUIRED, status),
-    [MESSAGE_KEY] = LAYOUT(CP_ID_REQUIRED, key),
-    [MESSAGE_KEY_ACK] = LAYOUT(CP_ID_REQUIRED, key_ack),
-    [MESSAGE_AUTHORISE] = LAYOUT(CP_ID_REQUIRED, authorise),
-    [MESSAGE_CANCEL] = LAYOUT(CP_ID_REQUIRED, cancel),
-    [MESSAGE_STOP] = LAYOUT(CP_ID_REQUIRED, stop),
-    [MESSAGE_RESERVATION_ENDED] = LAYOUT(CP_ID_REQUIRED, reservation_ended),
-    [MESSAGE_SUPPLY_STARTED] = LAYOUT(CP_ID_REQUIRED, supply_started),
-    [MESSAGE_SUPPLY_ENDED] = LAYOUT(CP_ID_REQUIRED, supply_ended),
-    [MESSAGE_SETTLED] = LAYOUT(CP_ID_REQUIRED, settled),
-    [MESSAGE_CHARGE_REQUEST] = LAYOUT(CP_ID_REQUIRED, charge_request),
-    [MESSAGE_CHARGE_ANSWER] = LAYOUT(CP_ID_REQUIRED, charge_answer),
-    [MESSAGE_NOTICE] = LAYOUT(CP_ID_REQUIRED, notice),
-    [MESSAGE_IDENTIFY] = LAYOUT(CP_ID_ABSENT, identify),
+    [MESSAGE_STATUS] = {LAYOUT(CP_ID_REQUIRED, status)},
+    [MESSAGE_KEY] = {LAYOUT(CP_ID_REQUIRED, key)},
+    [MESSAGE_KEY_ACK] = {LAYOUT(CP_ID_REQUIRED, key_ack)},
+    [MESSAGE_AUTHORISE] = {LAYOUT(CP_ID_REQUIRED, authorise)},
+    [MESSAGE_CANCEL] = {LAYOUT(CP_ID_REQUIRED, cancel)},
+    [MESSAGE_STOP] = {LAYOUT(CP_ID_REQUIRED, stop)},
+    [MESSAGE_RESERVATION_ENDED] = {LAYOUT(CP_ID_REQUIRED, reservation_ended)},
+    [MESSAGE_SUPPLY_STARTED] = {LAYOUT(CP_ID_REQUIRED, supply_started)},
+    [MESSAGE_SUPPLY_ENDED] = {LAYOUT(CP_ID_REQUIRED, supply_ended)},
+    [MESSAGE_SETTLED] = {LAYOUT(CP_ID_REQUIRED, settled)},
+    [MESSAGE_CHARGE_REQUEST] = {LAYOUT(CP_ID_REQUIRED, charge_request)},
+    [MESSAGE_CHARGE_ANSWER] = {LAYOUT(CP_ID_REQUIRED, charge_answer)},
+    [MESSAGE_NOTICE] = {LAYOUT(CP_ID_REQUIRED, notice)},
+    [MESSAGE_IDENTIFY] = {LAYOUT(CP_ID_ABSENT, identify)},
     [MESSAGE_ATTACH] = {"attach", CP_ID_REQUIRED, NULL, 0},
-    [MESSAGE_HEALTH] = LAYOUT(CP_ID_REQUIRED, health),
-    [MESSAGE_HEALTH_ANSWER] = LAYOUT(CP_ID_REQUIRED, health_answer),
+    [MESSAGE_HEALTH] = {LAYOUT(CP_ID_REQUIRED, health)},
+    [MESSAGE_HEALTH_ANSWER] = {LAYOUT(CP_ID_REQUIRED, health_answer)},
 };
 
 const struct message_layout *message_fields_layout(enum message_type type)
