@@ -31,4 +31,4 @@ def count_brokers(host: str, port: int, timeout_s: float = 1.0) -> int:
     except OSError:
         return 0
     (brokers,) = struct.unpack(">i", answer[4:8])
-    return max(brokers, 0)
+    return max(int(brokers), 0)

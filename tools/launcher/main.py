@@ -1,5 +1,6 @@
 """What ./evnet executes: reads the command line, then hands over to the command's module."""
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -25,7 +26,14 @@ def run_command(args: options.Options) -> int:
     return control.run(args)
 
 
+def interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
+    # While building or testing; what runs services has handlers of its own.
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
     try:
         return run_command(options.parse(sys.argv[1:]))
     except EvnetError as error:

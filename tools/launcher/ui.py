@@ -17,9 +17,13 @@ def coloured(text: str, code: int, bold: bool = False) -> str:
     return f"\x1b[{'1;' if bold else ''}{code}m{text}\x1b[0m"
 
 
+def elapsed_s() -> float:
+    return time.monotonic() - _STARTED
+
+
 def say(text: str) -> None:
     """A progress line: seconds since the command began, then what happens."""
-    stamp = f"[{time.monotonic() - _STARTED:6.1f} s]"
+    stamp = f"[{elapsed_s():6.1f} s]"
     print(f"{coloured(stamp, 90)} {text}", flush=True)
 
 
