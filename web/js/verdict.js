@@ -99,6 +99,9 @@ export function assess(store) {
     const items = [...serviceProblems(store), ...pointProblems(store)];
     items.sort((a, b) => RANK[b.level] - RANK[a.level]);
     let level = items[0]?.level ?? 'ok';
+    if (level === 'ok' && store.chargePoints.size === 0) {
+        level = 'unknown';
+    }
     if (!store.loaded) {
         level = store.connection.reachable === false ? 'bad' : 'unknown';
     } else if (store.connection.status === 'reconnecting') {

@@ -1,6 +1,8 @@
 // The words for what the API says in codes. Everything a translation would change about states,
 // holds and reasons is here.
 
+import { kwRated } from './format.js';
+
 // In the order in which the contract derives them; icon and words beside the colour.
 export const STATES = {
     Available: { label: 'Available', icon: 'check' },
@@ -62,11 +64,11 @@ export function stateNote(cp) {
     const held = holds.map(holdWords);
     switch (cp.state) {
     case 'Available':
-        return 'Free to charge';
+        return cp.max_power_w ? `Free, up to ${kwRated(cp.max_power_w)}` : 'Free';
     case 'Preparing':
-        return 'Reserved: waiting for the car to be plugged in';
+        return 'Reserved, waiting for the plug';
     case 'Finishing':
-        return 'Supply has ended: the car is still plugged in';
+        return 'Ended, still plugged in';
     case 'Charging':
         return held.length ? `Supply is ending: ${listOf(held)}` : '';
     case 'Unavailable':

@@ -67,7 +67,14 @@ export function mountAccount(store, live) {
         password.focus();
     }
 
+    let drawn = null;
+
     function render() {
+        const who = store.me ? `${store.me.role} ${store.me.name}` : '';
+        if (who === drawn) {
+            return; // a reload must not take the focus from a button
+        }
+        drawn = who;
         if (store.me) {
             place.replaceChildren(
                 h('span', { class: 'account-name' }, h('span', { class: 'account-prefix', text: 'Signed in as ' }), foreign(store.me.name ?? store.me.role)),

@@ -26,7 +26,7 @@ export function mountAttention(store, { openSheet, showState }) {
 
     store.subscribe(['chargePoints', 'summary', 'weather', 'readiness', 'loaded'], () => {
         const { items } = assess(store);
-        const signature = JSON.stringify([store.loaded, items]);
+        const signature = JSON.stringify([store.loaded, store.chargePoints.size === 0, items]);
         if (signature === drawn) {
             return; // the buttons keep their focus
         }
@@ -34,7 +34,7 @@ export function mountAttention(store, { openSheet, showState }) {
         if (!store.loaded) {
             list.replaceChildren();
         } else if (items.length === 0) {
-            list.replaceChildren(h('li', { class: 'attention-none' }, icon('check'), h('p', { text: 'Nothing. Every charge point is in service.' })));
+            list.replaceChildren(h('li', { class: 'attention-none' }, icon('check'), h('p', { text: store.chargePoints.size ? 'Nothing. Every charge point is in service.' : 'Nothing.' })));
         } else {
             list.replaceChildren(...items.map(row));
         }

@@ -32,8 +32,9 @@ export function mountAudit(store, live) {
                     foreign(entry.action, { class: 'audit-action' }),
                     entry.target ? foreign(entry.target, { class: 'audit-target' }) : null,
                     h('span', { class: 'audit-outcome' }, icon(ICONS[kind]), foreign(entry.outcome))),
-                entry.detail ? foreign(entry.detail, { class: 'audit-detail' }) : null,
-                who.length ? h('p', { class: 'audit-who' }, 'by ', foreign(who[0]), who[1] ? ' from ' : null, who[1] ? foreign(who[1]) : null) : null));
+                h('p', { class: 'audit-detail' },
+                    entry.detail ? foreign(entry.detail, { class: 'audit-text' }) : null, entry.detail ? ' ' : null,
+                    who.length ? h('span', { class: 'audit-who' }, 'by ', foreign(who[0]), who[1] ? ' from ' : null, who[1] ? foreign(who[1]) : null) : null)));
         if (!quiet) {
             row.classList.add('fresh');
         }

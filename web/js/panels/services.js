@@ -34,7 +34,7 @@ export function mountServices(store) {
         if (!summary) {
             return show('central', 'unknown', 'unknown', '');
         }
-        const version = summary.version ? `version ${summary.version}` : '';
+        const version = summary.version ? `v${summary.version}` : '';
         const up = typeof summary.uptime_s === 'number' ? `up ${format.duration(summary.uptime_s * 1000)}` : '';
         const detail = [up, version].filter(Boolean).join(', ');
         if (readiness && !readiness.ok) {

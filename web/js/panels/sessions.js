@@ -10,13 +10,17 @@ const SHOWN = 100;
 const OPEN = new Set(['requested', 'preparing']);
 const RUNNING = new Set(['charging', 'settling']);
 const FILTERS = [['all', 'Recent'], ['open', 'Open requests'], ['running', 'Running']];
-const COLUMNS = ['Asked', 'Charge point', 'Driver', 'State', 'Energy', 'Amount', 'Price', 'Ended', ''];
+const COLUMNS = ['Asked', 'Charge point', 'Driver', 'State', 'Energy', 'Amount', 'Ended', ''];
 
 const wanted = {
     all: () => true,
     open: (session) => OPEN.has(session.state),
     running: (session) => RUNNING.has(session.state),
 };
+
+// An id is a ULID, which sorts by time, and settles what happened in one millisecond.
+const asked = (session) => `${session.requested_at ?? ''} ${session.id}`;
+const newestFirst = (a, b) => (asked(a) < asked(b) ? 1 : -1);
 
 export function mountSessions(store, { openSheet }) {
     const section = byId('sessions');
@@ -39,7 +43,7 @@ export function mountSessions(store, { openSheet }) {
     function makeRow(id) {
         const cell = (name) => h('td', { class: `session-${name}` });
         const row = { node: h('tr'), asked: cell('asked'), point: cell('point'), driver: cell('driver'), state: cell('state'),
-            energy: cell('energy'), cost: cell('cost'), price: cell('price'), ended: cell('ended'), act: cell('act') };
+            energy: cell('energy'), cost: cell('cost'), ended: cell('ended'), act: cell('act') };
         row.pointName = foreign('');
         row.driverName = foreign('');
         row.stateName = h('span', { class: 'session-chip' });
@@ -48,7 +52,7 @@ export function mountSessions(store, { openSheet }) {
         row.state.append(row.stateName);
         row.stop = h('button', { type: 'button', class: 'button button-small', text: 'Stop', on: { click: () => stop(id) } });
         row.act.append(row.stop);
-        row.node.append(row.asked, row.point, row.driver, row.state, row.energy, row.cost, row.price, row.ended, row.act);
+        row.node.append(row.asked, row.point, row.driver, row.state, row.energy, row.cost, row.ended, row.act);
         setAttr(row.asked, 'title', `Session ${id}`);
         return row;
     }
@@ -75,14 +79,14 @@ export function mountSessions(store, { openSheet }) {
         const live = running?.id === session.id ? running : session;
         setText(row.energy, format.kwh(live.energy_wh ?? session.energy_wh));
         setText(row.cost, format.euros(live.cost_cents ?? session.cost_cents));
-        setText(row.price, format.price(session.price_cents_per_kwh));
+        setAttr(row.cost, 'title', `At ${format.price(session.price_cents_per_kwh)}`);
         const why = capital(stopReason(session.stop_reason) || reasonWords(session.reason));
         setText(row.ended, [session.ended_at ? format.time(session.ended_at) : '', why].filter(Boolean).join(' · '));
         row.stop.hidden = !(OPEN.has(session.state) || session.state === 'charging');
     }
 
     function draw() {
-        const all = [...store.sessions.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+        const all = [...store.sessions.values()].sort(newestFirst);
         for (const { key, node, n } of chips) {
             setAttr(node, 'aria-pressed', String(key === filter));
             setText(n, key === 'all' ? '' : String(all.filter(wanted[key]).length));

@@ -9,11 +9,12 @@ import { ask } from './confirm.js';
 
 const isNumber = (value) => typeof value === 'number';
 
-// The facts shown, in order: [label, text or '' to leave the row out].
+const shown = (facts) => facts.filter(([, text]) => text !== '');
+
+// The facts, in order: [label, text or '' to leave it out].
 function factsOf(cp, now) {
-    const { session } = cp;
     const holds = holdsOf(cp);
-    const facts = [
+    return shown([
         ['Since', `${format.time(cp.since)} (${format.age(cp.since, now)})`],
         ['Held', holds.length ? capital(listOf(holds.map(holdWords))) : 'No'],
         ['Price', format.price(cp.price_cents_per_kwh)],
@@ -23,19 +24,19 @@ function factsOf(cp, now) {
         ['Temperature', isNumber(cp.temperature_c) ? format.degrees(cp.temperature_c) : ''],
         ['Place', isNumber(cp.lat) && isNumber(cp.lon) ? `${cp.lat.toFixed(2)}, ${cp.lon.toFixed(2)}` : ''],
         ['Telemetry key', isNumber(cp.key_epoch) ? `Epoch ${cp.key_epoch}` : ''],
-    ];
-    if (session) {
-        facts.unshift(
-            ['Power', format.kw(session.power_w)],
-            ['Energy', format.kwh(session.energy_wh)],
-            ['Amount', isNumber(session.cost_cents) ? format.euros(session.cost_cents) : ''],
-            ['Battery', isNumber(session.soc_percent) ? format.percent(session.soc_percent) : ''],
-            ['Driver', session.driver_id ?? ''],
-            ['Started', session.started_at ? `${format.time(session.started_at)} (${format.age(session.started_at, now)})` : ''],
-            ['Session', session.id ?? ''],
-        );
-    }
-    return facts.filter(([, text]) => text !== '');
+    ]);
+}
+
+function sessionFactsOf({ session }, now) {
+    return session ? shown([
+        ['Power', format.kw(session.power_w)],
+        ['Energy', format.kwh(session.energy_wh)],
+        ['Amount', isNumber(session.cost_cents) ? format.euros(session.cost_cents) : ''],
+        ['Battery', isNumber(session.soc_percent) ? format.percent(session.soc_percent) : ''],
+        ['Driver', session.driver_id ?? ''],
+        ['Started', session.started_at ? `${format.time(session.started_at)} (${format.age(session.started_at, now)})` : ''],
+        ['Session', session.id ?? ''],
+    ]) : [];
 }
 
 export function mountSheet(store) {
@@ -72,16 +73,17 @@ export function mountSheet(store) {
         setText(parts.stateLabel, state.label);
         setText(parts.city, cp.city);
         setText(parts.note, stateNote(cp));
-        const rows = factsOf(cp, centralNow()).map(([label, text]) => {
+        const row = ([label, text]) => {
             if (!parts.facts.has(label)) {
                 const value = foreign('');
-                parts.facts.set(label, { node: h('div', {}, h('dt', { text: label }), h('dd', {}, value)), value });
+                parts.facts.set(label, { node: h('div', { data: { fact: label } }, h('dt', { text: label }), h('dd', {}, value)), value });
             }
             const fact = parts.facts.get(label);
             setText(fact.value, text);
             return fact.node;
-        });
-        setChildren(parts.list, rows);
+        };
+        setChildren(parts.session, sessionFactsOf(cp, centralNow()).map(row));
+        setChildren(parts.list, factsOf(cp, centralNow()).map(row));
         parts.admin.hidden = !store.admin;
         parts.guest.hidden = store.admin;
         parts.stopSession.hidden = !cp.session?.id || cp.state === 'Finishing';
@@ -107,13 +109,14 @@ function build(dialog, id, store) {
     parts.stateLabel = h('span');
     parts.state = h('p', { class: 'state-pill' }, parts.stateIcon, parts.stateLabel);
     parts.note = h('p', { class: 'sheet-note' });
+    parts.session = h('dl', { class: 'facts' });
     parts.list = h('dl', { class: 'facts' });
     parts.guest = h('p', { class: 'muted', text: 'Sign in to stop, resume and manage this charge point.' });
     buildAdmin(parts, id, store);
     const close = h('button', { type: 'button', class: 'button icon-button', 'aria-label': 'Close', on: { click: () => dialog.close() } }, icon('cross'));
     dialog.replaceChildren(h('div', { class: 'sheet-inner' },
         h('div', { class: 'sheet-head' }, h('div', { class: 'sheet-names' }, parts.title, parts.city), close),
-        parts.state, parts.note, parts.list, parts.admin, parts.guest,
+        parts.state, parts.note, parts.session, parts.admin, parts.guest, parts.list,
         h('div', { class: 'messages', role: 'status', 'aria-live': 'polite' })));
     return parts;
 }

@@ -140,28 +140,27 @@ function makeTile(id, store, selected, openSheet, onPick) {
     tile.cost = h('dd', { class: 'tile-cost' });
     tile.costPair = h('div', {}, h('dt', { class: 'visually-hidden', text: 'Amount' }), tile.cost);
     tile.driver = foreign('', { class: 'tile-driver' });
-    tile.driverLine = h('p', { class: 'tile-driver-line' }, h('span', { class: 'muted', text: 'Driver ' }), tile.driver);
+    tile.driverPart = h('span', { class: 'tile-driver-part' }, icon('person'), h('span', { class: 'visually-hidden', text: 'Driver ' }), tile.driver);
     tile.fill = h('span', { class: 'soc-fill' });
     tile.soc = h('span', { class: 'soc-text' });
-    tile.socBar = h('div', { class: 'soc' }, h('span', { class: 'soc-track', 'aria-hidden': 'true' }, tile.fill), tile.soc);
-    tile.live = h('div', { class: 'tile-live' },
-        h('dl', { class: 'tile-figures' },
-            h('div', { class: 'tile-power' }, h('dt', { class: 'visually-hidden', text: 'Power' }), h('dd', {}, tile.power, h('span', { class: 'tile-unit', text: ' kW' }))),
+    tile.socTrack = h('span', { class: 'soc-track', 'aria-hidden': 'true' }, tile.fill);
+    tile.socBar = h('div', { class: 'soc' }, tile.driverPart, tile.socTrack, tile.soc);
+    tile.unit = h('span', { class: 'tile-unit' });
+    tile.live = h('dl', { class: 'tile-figures' },
+        h('div', { class: 'tile-power' }, h('dt', { class: 'visually-hidden', text: 'Power' }), h('dd', {}, tile.power, tile.unit)),
+        h('div', { class: 'tile-sums' },
             h('div', {}, h('dt', { class: 'visually-hidden', text: 'Energy' }), tile.energy),
-            tile.costPair),
-        tile.socBar);
+            tile.costPair));
     tile.price = h('span', { class: 'tile-price' });
-    tile.max = h('span', { class: 'tile-max' });
     tile.act = h('button', { type: 'button', class: 'button button-small tile-act', on: { click: () => stopOrResume(id, store, tile.act) } });
     tile.node = h('li', { class: 'tile' },
-        h('div', { class: 'tile-state' }, tile.icon, tile.label, tile.age),
+        h('div', { class: 'tile-state' }, tile.pick, tile.icon, tile.label, tile.age),
         h('div', { class: 'tile-body' },
             h('div', { class: 'tile-name' },
                 h('h3', {}, h('button', { type: 'button', class: 'tile-open', title: id, on: { click: () => openSheet(id) } }, foreign(id), h('span', { class: 'visually-hidden', text: ': details' }))),
-                tile.pick),
-            h('p', { class: 'tile-place' }, tile.city, tile.temperature),
-            tile.live, tile.note, tile.driverLine,
-            h('div', { class: 'tile-foot' }, tile.price, tile.max, tile.act)));
+                h('p', { class: 'tile-place' }, tile.city, tile.temperature)),
+            tile.live, tile.note, tile.socBar,
+            h('div', { class: 'tile-foot' }, tile.price, tile.act)));
     return tile;
 }
 
@@ -175,27 +174,13 @@ function updateTile(tile, cp, store) {
     const degrees = cp.temperature_c ?? store.weather.get(cp.city)?.temperature_c;
     setText(tile.temperature, typeof degrees === 'number' ? format.degrees(degrees) : '');
     setText(tile.price, format.price(cp.price_cents_per_kwh));
-    setText(tile.max, cp.max_power_w ? `max ${format.kwRated(cp.max_power_w)}` : '');
 
-    const { session } = cp;
-    const supplied = session && (cp.state === 'Charging' || cp.state === 'Finishing' || session.energy_wh > 0);
-    tile.live.hidden = !supplied;
-    if (supplied) {
-        setText(tile.power, format.kwNumber(session.power_w));
-        setText(tile.energy, format.kwh(session.energy_wh));
-        tile.costPair.hidden = typeof session.cost_cents !== 'number';
-        setText(tile.cost, format.euros(session.cost_cents));
-        tile.socBar.hidden = typeof session.soc_percent !== 'number';
-        setText(tile.soc, format.percent(session.soc_percent));
-        tile.fill.style.transform = `scaleX(${Math.min(100, Math.max(0, session.soc_percent ?? 0)) / 100})`;
-    }
-    tile.driverLine.hidden = !session?.driver_id;
-    setText(tile.driver, session?.driver_id);
+    updateLive(tile, cp);
     const note = stateNote(cp);
-    tile.note.hidden = note === '' || Boolean(supplied && cp.state === 'Finishing');
+    tile.note.hidden = note === '';
     setText(tile.note, note);
 
-    tile.since = format.parseTime(cp.state === 'Charging' && session?.started_at ? session.started_at : cp.since);
+    tile.since = format.parseTime(cp.state === 'Charging' && cp.session?.started_at ? cp.session.started_at : cp.since);
     setAttr(tile.age, 'title', tile.since === null ? null : `Since ${format.exact(tile.since)}`);
     updateAge(tile);
 
@@ -205,6 +190,29 @@ function updateTile(tile, cp, store) {
     setData(tile.act, 'verb', verb);
     setText(tile.act, verb === 'resume' ? 'Resume' : 'Stop');
     setAttr(tile.act, 'aria-label', `${verb === 'resume' ? 'Resume' : 'Stop'} ${tile.id}`);
+}
+
+// The running session: power, energy, amount, battery, driver.
+function updateLive(tile, cp) {
+    const { session } = cp;
+    const supplied = Boolean(session && (cp.state === 'Charging' || cp.state === 'Finishing' || session.energy_wh > 0));
+    const battery = supplied && typeof session.soc_percent === 'number';
+    tile.live.hidden = !supplied;
+    if (supplied) {
+        setText(tile.power, format.kwNumber(session.power_w));
+        setText(tile.unit, cp.max_power_w ? ` of ${format.kwRated(cp.max_power_w)}` : ' kW');
+        setText(tile.energy, format.kwh(session.energy_wh));
+        tile.costPair.hidden = typeof session.cost_cents !== 'number';
+        setText(tile.cost, format.euros(session.cost_cents));
+        setText(tile.soc, format.percent(session.soc_percent));
+        tile.fill.style.transform = `scaleX(${Math.min(100, Math.max(0, session.soc_percent ?? 0)) / 100})`;
+    }
+    tile.socTrack.hidden = !battery;
+    tile.soc.hidden = !battery;
+    tile.driverPart.hidden = !session?.driver_id;
+    setText(tile.driver, session?.driver_id);
+    setAttr(tile.driverPart, 'title', session?.driver_id ? `Driver ${session.driver_id}` : null);
+    tile.socBar.hidden = !battery && !session?.driver_id;
 }
 
 function updateAge(tile) {
@@ -235,7 +243,7 @@ function mountBulk(store, selected, redraw, shownIds) {
     const resumeAll = button('resume', true);
     stopAll.textContent = 'Stop all';
     resumeAll.textContent = 'Resume all';
-    bar.append(h('label', { class: 'bulk-pick', for: 'pick-all' }, all, words), stopSome, resumeSome, h('span', { class: 'bulk-gap' }), stopAll, resumeAll);
+    bar.append(h('label', { class: 'bulk-pick', for: 'pick-all' }, all, words), stopSome, resumeSome, stopAll, resumeAll);
 
     async function run(verb, every) {
         const ids = every ? null : [...selected].sort();
