@@ -10,6 +10,8 @@
 #include "central/store.h"
 #include "common/rules/charge_point.h"
 #include "common/rules/session.h"
+#include "common/wire/message.h"
+#include "common/wire/sample.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,9 +51,9 @@ enum fleet_event_type {
     FLEET_HELLO,             /* of.hello -> FLEET_EFFECT_SEND welcome, or refuse and FLEET_EFFECT_CLOSE */
     FLEET_DISCONNECTED,      /* connection */
     FLEET_STATUS,            /* of.status */
-    FLEET_SUPPLY_STARTED,    /* of.supply */
-    FLEET_SUPPLY_ENDED,      /* of.supply */
-    FLEET_RESERVATION_ENDED, /* of.reservation */
+    FLEET_SUPPLY_STARTED,    /* of.supply_started */
+    FLEET_SUPPLY_ENDED,      /* of.supply_ended */
+    FLEET_RESERVATION_ENDED, /* of.reservation_ended */
     FLEET_CP_REQUEST,        /* of.request: the charge point's claim */
     /* From Kafka, decrypted and in sequence. */
     FLEET_SAMPLE,  /* of.sample */
@@ -81,17 +83,6 @@ struct fleet_node {
     uint32_t price_cents_per_kwh;
 };
 
-struct fleet_status {
-    bool engine_ok, plugged, maintenance, sync;
-    char fault[64]; /* "" none */
-    enum cp_supply supply;
-    struct session_id session_id; /* of that supply, else none */
-    uint32_t max_power_w;         /* 0 unknown */
-    double speed;                 /* 0 unknown */
-    uint32_t battery_wh;
-    uint16_t soc_permille;
-};
-
 struct fleet_weather {
     char city[65];
     double temperature_c;
@@ -107,9 +98,9 @@ struct fleet_event {
     struct cp_id cp_id;
     uint64_t connection;             /* control connection, never 0; events of a replaced one are ignored */
     const struct fleet_actor *actor; /* NULL: central itself */
-    const struct store_session
-        *known; /* SUPPLY_ENDED, *REQUEST, STOP_SESSION: what the store holds under this session or
-                 * (driver, request) where fleet_find_* knows nothing; NULL: nothing there */
+    /* SUPPLY_ENDED, *REQUEST: what the store holds of this session or (driver, request) where fleet_find_*
+     * knows nothing; NULL: nothing there. */
+    const struct store_session *known;
     struct session_id new_session_id; /* *REQUEST: a fresh ULID for the session that may come of it */
     union {
         const struct store_charge_point *load_charge_point;
@@ -120,36 +111,15 @@ struct fleet_event {
             char key_sha256[65];
             bool operator_cause; /* `cause: operator` */
         } hello;
-        struct fleet_status status;
-        struct {
-            struct session_id session_id;
-            uint64_t energy_wms;
-            enum stop_reason stop_reason;
-            int64_t started_at_ms, ended_at_ms; /* as the engine says, 0 unknown */
-        } supply;
-        struct {
-            struct session_id session_id;
-            enum fleet_reservation_end {
-                FLEET_RESERVATION_EXPIRED,
-                FLEET_RESERVATION_CANCELLED,
-                FLEET_RESERVATION_REFUSED,
-                FLEET_RESERVATION_FAULT,
-                FLEET_RESERVATION_CONTROL_LOST
-            } end;
-        } reservation;
-        struct {
-            struct session_id session_id;
-            bool final;
-            enum stop_reason stop_reason; /* final only */
-            uint16_t soc_permille;
-            int64_t at_ms;
-            uint64_t energy_wms;
-            uint32_t power_w;
-        } sample;
+        struct message_status status;
+        struct message_supply_started supply_started;
+        struct message_supply_ended supply_ended;
+        struct message_reservation_ended reservation_ended;
+        struct telemetry_sample sample;
         struct {
             struct driver_id driver_id;
             struct request_id request_id;
-            uint64_t target_wh; /* 0 none */
+            uint32_t target_wh; /* 0 none */
             bool too_old;       /* Kafka held it from before Central attached */
         } request;
         uint32_t price_cents_per_kwh;
@@ -173,26 +143,15 @@ enum fleet_effect_type {
     FLEET_EFFECT_ADD_CURVE,             /* session, of.curve */
     FLEET_EFFECT_AUDIT,                 /* of.audit */
     /* Spoken after the commit. */
-    FLEET_EFFECT_SEND,           /* connection, cp, of.send */
+    FLEET_EFFECT_SEND,           /* connection, cp, of.message */
     FLEET_EFFECT_CLOSE,          /* connection, cp: after what was sent */
     FLEET_EFFECT_ISSUE_KEY,      /* cp, connection, of.epoch */
     FLEET_EFFECT_DROP_KEYS,      /* of.node: role and id */
-    FLEET_EFFECT_NOTIFY_SESSION, /* session: its object to its driver */
+    FLEET_EFFECT_NOTIFY_SESSION, /* session, or of.row where it is NULL: its object to its driver */
     FLEET_EFFECT_NOTIFY_LIVE,    /* session: live figures to its driver */
     FLEET_EFFECT_PUBLISH_STATUS, /* cp: ev.status */
     FLEET_EFFECT_REVOKE,         /* of.node: tell Registry until it answers */
     FLEET_EFFECT_ANNOUNCE        /* of.announce: for the API's events */
-};
-
-enum fleet_send {
-    FLEET_SEND_WELCOME,
-    FLEET_SEND_REFUSE,
-    FLEET_SEND_AUTHORISE,
-    FLEET_SEND_CANCEL,
-    FLEET_SEND_STOP,
-    FLEET_SEND_SETTLED,
-    FLEET_SEND_CHARGE_ANSWER,
-    FLEET_SEND_NOTICE
 };
 
 enum fleet_announce { FLEET_ANNOUNCE_CHARGE_POINT, FLEET_ANNOUNCE_SESSION, FLEET_ANNOUNCE_WEATHER };
@@ -201,7 +160,7 @@ struct fleet_effect {
     enum fleet_effect_type type;
     uint64_t connection;
     struct fleet_cp *cp;           /* valid as long as the fleet */
-    struct fleet_session *session; /* valid until the next fleet_step */
+    struct fleet_session *session; /* valid until the next fleet_step; NULL none */
     union {
         struct store_node node; /* role: enum fleet_role */
         struct fleet_weather weather;
@@ -221,18 +180,8 @@ struct fleet_effect {
             struct driver_id driver_id;
             char city[65];
         } announce;
-        struct {
-            enum fleet_send what;
-            struct session_id session_id;
-            struct driver_id driver_id;
-            struct request_id request_id;
-            char code[32];    /* refuse; reason of cancel, stop, charge_answer */
-            char detail[160]; /* refuse, notice */
-            uint64_t target_wh;
-            uint64_t energy_wh, cost_cents;
-            uint32_t price_cents_per_kwh;
-            bool accepted;
-        } send;
+        struct message message;   /* welcome: dispatch adds Kafka, intervals and the time */
+        struct store_session row; /* NOTIFY_SESSION without a session: what the store knows */
     } of;
 };
 
@@ -252,7 +201,7 @@ struct fleet_answer {
     uint32_t holds;   /* of the charge point, afterwards */
 };
 
-#define FLEET_EFFECTS_MAX 48
+#define FLEET_EFFECTS_MAX 64
 
 struct fleet_effects {
     size_t count;
@@ -280,7 +229,7 @@ struct fleet_cp_view {
     double lat, lon;
     uint32_t price_cents_per_kwh;
     uint32_t max_power_w; /* 0 unknown */
-    double speed;
+    uint32_t speed;
     enum cp_state state;
     uint32_t holds; /* enum cp_hold bits */
     bool connected, engine_ok, plugged, revoked;
@@ -340,6 +289,9 @@ void fleet_session_row(const struct fleet_session *session, struct store_session
 /* Live figures of the last sample. */
 void fleet_session_live(const struct fleet_session *session, uint32_t *ret_power_w,
                         uint16_t *ret_soc_permille, int64_t *ret_at_ms);
+/* Whether its meter waits to be saved: dispatch's mark. */
+bool *fleet_session_mark(struct fleet_session *session);
+bool *fleet_cp_mark(struct fleet_cp *cp);
 void fleet_cp_row(const struct fleet_cp *cp, struct store_charge_point *ret_row);
 
 /* May this certificate speak for this node? */
