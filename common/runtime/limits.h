@@ -76,4 +76,22 @@
 /* A file of the state directory that is read whole (keys, certificates, passwords, pairing files). */
 #define STATE_FILE_MAX (1024 * 1024)
 
+/* --- Central: store, sign-ins, API ---------------------------------------------------------------------- */
+
+/* Changes of one transaction. Ingestion pauses far below (STORE_BACKLOG_MAX); beyond, store_add refuses. */
+#define STORE_BATCH_MAX 1000000
+/* Changes waiting for a commit above which Kafka's consumers are paused: about a second of the disk's work. */
+#define STORE_BACKLOG_MAX 50000
+/* Live sign-ins; the oldest ends when one more comes. */
+#define ACCOUNTS_TOKENS_MAX 1000
+/* How long a sign-in lasts without being renewed. */
+#define ACCOUNTS_TOKEN_MS (12LL * 60 * 60 * 1000)
+/* Failed sign-ins of one address within ACCOUNTS_WINDOW_MS before it has to wait (429). */
+#define ACCOUNTS_FAILURES_MAX 8
+#define ACCOUNTS_WINDOW_MS 60000
+/* Addresses whose failures are remembered; the table is small and the oldest is forgotten. */
+#define ACCOUNTS_ADDRESSES_MAX 1024
+/* Passwords being checked at once, each 64 MiB for about 90 ms; more answer 429. */
+#define ACCOUNTS_CHECKS_MAX 4
+
 #endif
