@@ -267,7 +267,7 @@ static void on_committed(void *arg)
 enum ev_err store_add(struct store *store, const struct store_change *change)
 {
     struct batch *batch = store->open;
-    if (batch->count >= LIMIT_STORE_BATCH)
+    if (batch->count >= STORE_BATCH_MAX)
         return EV_ERR_FULL;
     if (batch->count == batch->capacity) {
         size_t capacity = batch->capacity == 0 ? 16 : batch->capacity * 2;

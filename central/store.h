@@ -157,7 +157,7 @@ void store_close(struct store *store);
 
 /* Adds a copy of `change` to the open batch. The batch is handed over when the loop is about to wait and no
  * commit is running, so that one drain of a queue is one transaction. Fails with EV_ERR_FULL only beyond
- * LIMIT_STORE_BATCH. */
+ * STORE_BATCH_MAX. */
 EV_MUST_CHECK enum ev_err store_add(struct store *store, const struct store_change *change);
 
 /* Runs fn(arg) on the loop thread when everything added so far is durable; at once, from the loop, if nothing
@@ -167,7 +167,7 @@ EV_MUST_CHECK enum ev_err store_after_commit(struct store *store, void (*fn)(voi
 /* Curve points older than this are removed once an hour; 0 keeps all. */
 void store_set_keep_days(struct store *store, int days);
 
-/* How many changes wait for a commit; ingestion pauses above LIMIT_STORE_BACKLOG. */
+/* How many changes wait for a commit; ingestion pauses above STORE_BACKLOG_MAX. */
 size_t store_backlog(const struct store *store);
 bool store_is_healthy(const struct store *store);
 int64_t store_next_outbox_sequence(struct store *store);
