@@ -1,7 +1,7 @@
 #include "common/rules/battery.h"
 
 #define PERMILLE 1000U
-#define TAPER_SPAN (PERMILLE - BATTERY_TAPER_PERMILLE)
+#define TAPER_SPAN ((uint64_t)(PERMILLE - BATTERY_TAPER_PERMILLE))
 
 /* The most that one step multiplies: power x (day in ms x speed) fits 64 bits, so nothing below overflows. */
 _Static_assert((uint64_t)ENERGY_POWER_W_MAX *ENERGY_SPEED_MAX <= UINT64_MAX / BATTERY_STEP_MS_MAX,
@@ -28,7 +28,7 @@ uint32_t battery_soc_permille(const struct battery *battery)
 
 uint32_t battery_power_w(const struct battery *battery)
 {
-    uint32_t soc = battery_soc_permille(battery);
+    uint64_t soc = battery_soc_permille(battery);
     uint64_t power = 0;
 
     if (soc >= PERMILLE) {

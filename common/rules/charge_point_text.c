@@ -10,14 +10,14 @@ static const char *const state_texts[CP_STATE_COUNT] = {
 };
 
 static const struct {
-    enum cp_hold hold;
     const char *text;
+    enum cp_hold hold;
     enum stop_reason stop;
 } holds[HOLD_COUNT] = {
-    {HOLD_ADMIN, "admin", STOP_ADMIN},
-    {HOLD_WEATHER, "weather", STOP_WEATHER},
-    {HOLD_MAINTENANCE, "maintenance", STOP_MAINTENANCE},
-    {HOLD_KEY, "key", STOP_KEY_DROPPED},
+    {"admin", HOLD_ADMIN, STOP_ADMIN},
+    {"weather", HOLD_WEATHER, STOP_WEATHER},
+    {"maintenance", HOLD_MAINTENANCE, STOP_MAINTENANCE},
+    {"key", HOLD_KEY, STOP_KEY_DROPPED},
 };
 
 static const char *const event_texts[CP_EVENT_COUNT] = {
