@@ -89,8 +89,7 @@ static void bad_texts_are_refused(void **state)
         "[1]x",
         "[1][2]",
         "// c\n1",
-        "\xEF\xBB\xBF"
-        "1",
+        "\xEF\xBB\xBF[1]",
         "\"\x80\"",
         "\"\xC0\x80\"",
         "\"\xC1\xBF\"",
@@ -103,8 +102,7 @@ static void bad_texts_are_refused(void **state)
         "\"\xC3\"",
         "\"\xFF\"",
         "\v1",
-        "\xC2\xA0"
-        "1",
+        "\xC2\xA0[1]",
         "1111111111111111111111111111111111111111111111111111111111111111",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -46,7 +46,7 @@ static void every_day_of_800_years_comes_back(void **state)
     (void)state;
     char text[TIME_TEXT_SIZE];
     char previous[TIME_TEXT_SIZE] = "";
-    for (int64_t day = 0; day < 2 * 146097; day++) {
+    for (int64_t day = 0; day < INT64_C(2) * 146097; day++) {
         int64_t ms = -1;
         time_text_format(day * TIME_DAY_MS + 86399999, text);
         assert_true(strcmp(previous, text) < 0);
@@ -194,7 +194,8 @@ static void new_ulids_rise_strictly(void **state)
     for (int i = 0; i < 10000; i++) {
         struct session_id next;
         struct session_id parsed;
-        ulid_generate_session_id(1764000000123 - i % 3 * 1000, &next); /* the clock steps back as well */
+        ulid_generate_session_id(1764000000123 - (int64_t)(i % 3) * 1000,
+                                 &next); /* the clock steps back as well */
         assert_true(strcmp(previous.text, next.text) < 0);
         assert_int_equal(session_id_parse(next.text, &parsed), EV_OK);
         assert_true(session_id_equal(&parsed, &next));
