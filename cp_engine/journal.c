@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +19,7 @@
 #define DUMP_LINE_SIZE 512
 
 struct journal {
-    int dir_fd;           /* locked */
+    int dir_fd;
     int fd;               /* -1 after a failure */
     off_t size;           /* of what is durable */
     size_t snapshot_size; /* of the last rewrite */
@@ -212,10 +211,6 @@ enum ev_err journal_open(const char *state_dir, struct journal **ret_journal, st
     journal->fd = -1;
     journal->dir_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (journal->dir_fd < 0) {
-        goto out;
-    }
-    if (flock(journal->dir_fd, LOCK_EX | LOCK_NB) != 0) {
-        err = errno == EWOULDBLOCK ? EV_ERR_EXISTS : EV_ERR_IO;
         goto out;
     }
     journal->fd = openat(journal->dir_fd, JOURNAL_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

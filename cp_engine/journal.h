@@ -40,10 +40,9 @@ struct journal_found {
     size_t torn_bytes;  /* cut off the tail */
 };
 
-/* Opens or creates STATE/journal, locks the directory, closes every open session with engine_lost on its
- * journalled meter, and rewrites the file.
- * Errors: EV_ERR_EXISTS (another process has it), EV_ERR_IO (see errno), EV_ERR_PARSE (no journal of ours),
- * EV_ERR_NOMEM. */
+/* Opens or creates STATE/journal (the caller has the directory's lock), closes every open session with
+ * engine_lost on its journalled meter, and rewrites the file. Errors: EV_ERR_IO (see errno), EV_ERR_PARSE (no
+ * journal of ours), EV_ERR_NOMEM. */
 EV_MUST_CHECK enum ev_err journal_open(const char *state_dir, struct journal **ret_journal,
                                        struct journal_found *ret_found);
 

@@ -202,7 +202,7 @@ static void end_supply(struct step *step, enum stop_reason reason, bool journall
     if (supply->plugged && supply->config->auto_unplug_ms != SUPPLY_OFF) {
         supply->unplug_mono_ms = step->event->mono_ms + supply->config->auto_unplug_ms;
     }
-    log_add(step, "supply_ended", &report.session_id, "supply ended (%s) after %llu Wh",
+    log_add(step, "supply.ended", &report.session_id, "supply ended (%s) after %llu Wh",
             stop_reason_text(reason), (unsigned long long)energy_wh_from_wms(report.energy_wms));
     publish(step, &report);
     send_report(step, &report);
@@ -224,7 +224,7 @@ static void end_reservation(struct step *step, enum message_reservation_end reas
     struct session_id session_id = step->supply->session_id;
 
     session_clear(step->supply);
-    log_add(step, "reservation_ended", &session_id, "the reservation is over (%s): %s",
+    log_add(step, "supply.reservation_ended", &session_id, "the reservation is over (%s): %s",
             message_reservation_end_text(reason), detail);
     send_reservation_ended(step, &session_id, reason, detail);
     send_status(step, false);
@@ -243,7 +243,7 @@ static void start_supply(struct step *step)
     supply->plug_mono_ms = SUPPLY_OFF;
     supply->unplug_mono_ms = SUPPLY_OFF;
     journal_add(step, SUPPLY_JOURNAL_OPEN, &supply->session_id, supply->started_at_ms);
-    log_add(step, "supply_started", &supply->session_id, "supply started at %u W", supply->power_w);
+    log_add(step, "supply.started", &supply->session_id, "supply started at %u W", supply->power_w);
     struct message_supply_started *started = &send_add(step, MESSAGE_SUPPLY_STARTED)->supply_started;
     started->session_id = supply->session_id;
     started->started_at_ms = supply->started_at_ms;
@@ -257,14 +257,15 @@ static void on_plug(struct step *step)
     const struct supply_config *config = supply->config;
 
     if (supply->plugged) {
-        log_add(step, "plug_ignored", NULL, "a car is plugged in already");
+        log_add(step, "supply.plug_ignored", NULL, "a car is plugged in already");
         return;
     }
     supply->plugged = true;
     enum ev_err err =
         battery_init(&supply->battery, config->battery_wh, config->soc_permille, config->max_power_w);
     EV_ASSERT(err == EV_OK);
-    log_add(step, "plugged", NULL, "a car is plugged in, its battery at %u %%", config->soc_permille / 10);
+    log_add(step, "supply.plugged", NULL, "a car is plugged in, its battery at %u %%",
+            config->soc_permille / 10);
     if (supply->phase == CP_SUPPLY_PREPARING) {
         start_supply(step);
     } else {
@@ -277,12 +278,12 @@ static void on_unplug(struct step *step)
     struct supply *supply = step->supply;
 
     if (!supply->plugged) {
-        log_add(step, "unplug_ignored", NULL, "no car is plugged in");
+        log_add(step, "supply.unplug_ignored", NULL, "no car is plugged in");
         return;
     }
     supply->plugged = false;
     supply->unplug_mono_ms = SUPPLY_OFF;
-    log_add(step, "unplugged", NULL, "the car is unplugged");
+    log_add(step, "supply.unplugged", NULL, "the car is unplugged");
     if (supply->phase == CP_SUPPLY_CHARGING) {
         stop_supply(step, STOP_UNPLUGGED);
     } else {
@@ -298,7 +299,7 @@ static void take_reservation(struct step *step, const struct message_authorise *
     supply->phase = CP_SUPPLY_PREPARING;
     supply->session_id = authorise->session_id;
     supply->target_wh = authorise->target_wh;
-    log_add(step, "authorised", &supply->session_id, "driver %s may charge",
+    log_add(step, "supply.authorised", &supply->session_id, "driver %s may charge",
             driver_id_format(&authorise->driver_id));
     if (supply->plugged) {
         start_supply(step);
@@ -337,7 +338,7 @@ static void on_authorise(struct step *step)
         take_reservation(step, authorise);
         return;
     }
-    log_add(step, "authorise_refused", &authorise->session_id, "an authorisation was refused");
+    log_add(step, "supply.refused", &authorise->session_id, "an authorisation was refused");
 }
 
 static void on_cancel(struct step *step)
@@ -368,7 +369,7 @@ static void on_stop(struct step *step)
     if (report != NULL) {
         send_report(step, report);
     } else if (!is_current(supply, &stop->session_id)) {
-        log_add(step, "stop_ignored", &stop->session_id, "no such session runs here");
+        log_add(step, "supply.stop_ignored", &stop->session_id, "no such session runs here");
         send_status(step, false);
     } else if (supply->phase == CP_SUPPLY_PREPARING) {
         end_reservation(step, MESSAGE_RESERVATION_CANCELLED, stop_reason_text(stop->reason));
@@ -387,7 +388,7 @@ static void on_settled(struct step *step)
         return; /* the answer to a repeated report */
     }
     journal_add(step, SUPPLY_JOURNAL_SETTLED, session_id, report->started_at_ms);
-    log_add(step, "settled", session_id, "Central settled %llu Wh, %llu cents",
+    log_add(step, "supply.settled", session_id, "Central settled %llu Wh, %llu cents",
             (unsigned long long)step->event->settled.energy_wh,
             (unsigned long long)step->event->settled.cost_cents);
     size_t after = supply->unsettled_count - (size_t)(report - supply->unsettled) - 1;
@@ -400,7 +401,7 @@ static void enter_fault(struct step *step, bool journalled)
 {
     struct supply *supply = step->supply;
 
-    log_add(step, "fault", NULL, "%s", supply->fault);
+    log_add(step, "supply.fault", NULL, "%s", supply->fault);
     if (supply->phase == CP_SUPPLY_CHARGING && journalled) {
         stop_supply(step, STOP_FAULT);
     } else if (supply->phase == CP_SUPPLY_CHARGING) {
@@ -426,12 +427,12 @@ static void on_repair(struct step *step)
     struct supply *supply = step->supply;
 
     if (supply->fault[0] == '\0') {
-        log_add(step, "repair_ignored", NULL, "there is no fault");
+        log_add(step, "supply.repair_ignored", NULL, "there is no fault");
     } else if (!supply->journal_ok) {
-        log_add(step, "repair_ignored", NULL, "%s", supply->fault);
+        log_add(step, "supply.repair_ignored", NULL, "%s", supply->fault);
     } else {
         supply->fault[0] = '\0';
-        log_add(step, "repaired", NULL, "the fault is repaired");
+        log_add(step, "supply.repaired", NULL, "the fault is repaired");
         send_status(step, false);
     }
 }
