@@ -124,7 +124,7 @@ class FakeCentral:
             energy = self.rng.randint(3000, 42000)
             began = 3600 + i * 1500
             self._record_row(ulid(self.rng), cp[0], self.rng.choice(["ANA-3", "IVAN", "LUIS-1", "MARTA_07"]),
-                             "finished" if i % 5 else "rejected", "" if i % 5 else "cp_unavailable",
+                             "finished" if i % 5 else "rejected", "" if i % 5 else "cp_offline",
                              self.rng.choice(["unplugged", "target", "battery_full", "admin"]) if i % 5 else None, began,
                              energy if i % 5 else 0, cp[4])
         script = [

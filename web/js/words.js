@@ -47,7 +47,7 @@ const pick = (table, code) => (Object.hasOwn(table, code) ? table[code] : String
 export const holdWords = (hold) => pick(HOLDS, hold);
 export const holdNames = (holds) => listOf(holds.map((hold) => pick(HOLD_NAMES, hold)));
 export const stopReason = (code) => (code ? pick(STOP_REASONS, code) : '');
-export const reasonWords = (code) => (code ? String(code).replaceAll('_', ' ') : '');
+export const reasonWords = (code) => (code ? String(code).replace(/^cp_/, 'charge point ').replaceAll('_', ' ') : '');
 
 export const holdsOf = (cp) => (Array.isArray(cp.holds) ? cp.holds.map(String) : []);
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -74,7 +74,7 @@ export function stateNote(cp) {
     case 'Unavailable':
         return held.length ? capital(listOf(held)) : 'Held';
     case 'Faulted':
-        return `Its engine is silent or reports a fault${held.length ? `; also ${listOf(held)}` : ''}`;
+        return `Its engine is silent or faulty${held.length ? `; also ${listOf(held)}` : ''}`;
     case 'Offline':
         if (holds.includes('key')) {
             return 'Key dropped: waits for the monitor’s connect command';

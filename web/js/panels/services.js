@@ -12,7 +12,7 @@ export function mountServices(store) {
         const word = h('span', { class: 'service-word' });
         const detail = foreign('', { class: 'service-detail' });
         const node = h('li', { class: 'service', id: `service-${key}`, data: { health: 'unknown' } },
-            sign, h('div', {}, h('p', { class: 'service-line' }, h('strong', { text: name }), word), detail));
+            sign, h('div', {}, h('p', { class: 'service-line' }, h('strong', { text: name }), ' ', word), detail));
         byId('services-list').append(node);
         return [key, { node, sign, word, detail }];
     }));

@@ -90,7 +90,11 @@ export function mountSheet(store) {
         parts.resume.classList.toggle('button-main', holdsOf(cp).includes('admin'));
     }
 
-    dialog.addEventListener('close', () => { id = null; parts = null; });
+    dialog.addEventListener('close', () => {
+        byId('messages').append(...dialog.querySelectorAll('.message')); // an unread answer outlives the sheet
+        id = null;
+        parts = null;
+    });
     dialog.addEventListener('click', (event) => {
         if (event.target === dialog) {
             dialog.close(); // the backdrop

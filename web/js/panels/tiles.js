@@ -145,9 +145,8 @@ function makeTile(id, store, selected, openSheet, onPick) {
     tile.soc = h('span', { class: 'soc-text' });
     tile.socTrack = h('span', { class: 'soc-track', 'aria-hidden': 'true' }, tile.fill);
     tile.socBar = h('div', { class: 'soc' }, tile.driverPart, tile.socTrack, tile.soc);
-    tile.unit = h('span', { class: 'tile-unit' });
     tile.live = h('dl', { class: 'tile-figures' },
-        h('div', { class: 'tile-power' }, h('dt', { class: 'visually-hidden', text: 'Power' }), h('dd', {}, tile.power, tile.unit)),
+        h('div', { class: 'tile-power' }, h('dt', { class: 'visually-hidden', text: 'Power' }), h('dd', {}, tile.power, h('span', { class: 'tile-unit', text: ' kW' }))),
         h('div', { class: 'tile-sums' },
             h('div', {}, h('dt', { class: 'visually-hidden', text: 'Energy' }), tile.energy),
             tile.costPair));
@@ -157,7 +156,7 @@ function makeTile(id, store, selected, openSheet, onPick) {
         h('div', { class: 'tile-state' }, tile.pick, tile.icon, tile.label, tile.age),
         h('div', { class: 'tile-body' },
             h('div', { class: 'tile-name' },
-                h('h3', {}, h('button', { type: 'button', class: 'tile-open', title: id, on: { click: () => openSheet(id) } }, foreign(id), h('span', { class: 'visually-hidden', text: ': details' }))),
+                h('h3', {}, h('button', { type: 'button', class: 'tile-open', title: id, 'aria-label': `${id}: details`, on: { click: () => openSheet(id) } }, foreign(id))),
                 h('p', { class: 'tile-place' }, tile.city, tile.temperature)),
             tile.live, tile.note, tile.socBar,
             h('div', { class: 'tile-foot' }, tile.price, tile.act)));
@@ -200,7 +199,6 @@ function updateLive(tile, cp) {
     tile.live.hidden = !supplied;
     if (supplied) {
         setText(tile.power, format.kwNumber(session.power_w));
-        setText(tile.unit, cp.max_power_w ? ` of ${format.kwRated(cp.max_power_w)}` : ' kW');
         setText(tile.energy, format.kwh(session.energy_wh));
         tile.costPair.hidden = typeof session.cost_cents !== 'number';
         setText(tile.cost, format.euros(session.cost_cents));
