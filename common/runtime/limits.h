@@ -76,11 +76,36 @@
 /* A file of the state directory that is read whole (keys, certificates, passwords, pairing files). */
 #define STATE_FILE_MAX (1024 * 1024)
 
+/* --- HTTP ----------------------------------------------------------------------------------------------- */
+
+/* Calls that one client runs at once: a fleet of monitors enrolling together must not flood Registry. */
+#define HTTP_CLIENT_PARALLEL_MAX 32
+/* Calls running and queued; http_client_send answers EV_ERR_FULL beyond. */
+#define HTTP_CLIENT_CALLS_MAX 50000
+#define HTTP_CLIENT_TIMEOUT_MS 15000
+#define HTTP_CLIENT_CONNECT_MS 5000
+#define HTTP_CLIENT_RESPONSE_MAX (1024 * 1024)
+/* Body of a request: the largest honest ones are lists of 1000 ids. 413 beyond. */
+#define HTTP_BODY_MAX (64 * 1024)
+/* Connections of one listener, and of one address; the kernel's backlog waits beyond. */
+#define HTTP_CONNECTIONS_MAX 4096
+#define HTTP_CONNECTIONS_PER_ADDRESS_MAX 2048
+/* A connection without a byte for so long is closed (streams send comments more often). */
+#define HTTP_IDLE_SECONDS 60
+/* Bytes that a slow reader of a stream may be behind. */
+#define HTTP_STREAM_BYTES_MAX (1024 * 1024)
+/* All files of the dashboard together. */
+#define HTTP_STATIC_BYTES_MAX (64 * 1024 * 1024)
+/* Segments {x} of one route. */
+#define HTTP_PATH_PARTS_MAX 4
+#define HTTP_PATH_MAX 2048
+
 /* --- Central: store, sign-ins, API ---------------------------------------------------------------------- */
 
 /* Changes of one transaction. Ingestion pauses far below (STORE_BACKLOG_MAX); beyond, store_add refuses. */
 #define STORE_BATCH_MAX 1000000
-/* Changes waiting for a commit above which Kafka's consumers are paused: about a second of the disk's work. */
+/* Changes waiting for a commit above which Kafka's consumers are paused: about a second of the disk's work.
+ */
 #define STORE_BACKLOG_MAX 50000
 /* Live sign-ins; the oldest ends when one more comes. */
 #define ACCOUNTS_TOKENS_MAX 1000
