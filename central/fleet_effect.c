@@ -81,8 +81,8 @@ void fleet_emit_node(struct fleet *fleet, enum fleet_effect_type type, enum flee
     fleet_copy(node->id, sizeof node->id, id);
 }
 
-void fleet_emit_settled(struct fleet *fleet, struct fleet_cp *cp, const struct session_id *id, uint64_t energy_wh,
-                        uint64_t cost_cents)
+void fleet_emit_settled(struct fleet *fleet, struct fleet_cp *cp, const struct session_id *id,
+                        uint64_t energy_wh, uint64_t cost_cents)
 {
     struct message *message = NULL;
 
@@ -118,8 +118,8 @@ void fleet_announce_weather(struct fleet *fleet, const struct fleet_city *city)
     fleet_copy(effect->of.announce.city, sizeof effect->of.announce.city, city->name);
 }
 
-static void audit(struct fleet *fleet, const char *who, const char *address, const char *action, const char *target,
-                  const char *outcome, const char *format, va_list args)
+static void audit(struct fleet *fleet, const char *who, const char *address, const char *action,
+                  const char *target, const char *outcome, const char *format, va_list args)
 {
     struct store_audit *entry = &fleet_emit(fleet, FLEET_EFFECT_AUDIT)->of.audit;
     char detail[512];
@@ -135,15 +135,15 @@ static void audit(struct fleet *fleet, const char *who, const char *address, con
     fleet_copy(entry->detail, sizeof entry->detail, detail);
 }
 
-void fleet_audit(struct fleet *fleet, const char *action, const char *target, const char *outcome, const char *format,
-                 ...)
+void fleet_audit(struct fleet *fleet, const char *action, const char *target, const char *outcome,
+                 const char *format, ...)
 {
     const struct fleet_actor *actor = fleet->event->actor;
     va_list args;
 
     va_start(args, format);
-    audit(fleet, actor != NULL ? actor->who : "central", actor != NULL ? actor->address : "", action, target, outcome,
-          format, args);
+    audit(fleet, actor != NULL ? actor->who : "central", actor != NULL ? actor->address : "", action, target,
+          outcome, format, args);
     va_end(args);
 }
 

@@ -9,15 +9,16 @@
 #define FLEET_CPS_MAX 100000
 #define FLEET_NODES_MAX 200000
 #define FLEET_CITIES_MAX 4096
-#define FLEET_SESSIONS_MAX 200000       /* open and settling */
-#define FLEET_RECENT_MAX 4096           /* ended ones kept to answer repeats until the store has them */
-#define FLEET_PREPARE_GRACE_MS 15000    /* the monitor's word on a reservation may come this late */
-#define FLEET_FIRST_STATUS_MS 2000      /* connected without a status: shown as it is */
-#define FLEET_RESTART_GRACE_MS 60000    /* after a start journals get this long before a settling deadline counts */
-#define FLEET_LIVE_MS 900               /* live notices: about one a second, also when records come in a burst */
-#define FLEET_CURVE_MS 10000            /* slot of the stored curve */
-#define FLEET_COMPLAINT_MS 10000        /* refused meters are audited at most this often a session */
-#define FLEET_SAVE_MARGIN 16            /* effects that one charge point or session may still add */
+#define FLEET_SESSIONS_MAX 200000    /* open and settling */
+#define FLEET_RECENT_MAX 4096        /* ended ones kept to answer repeats until the store has them */
+#define FLEET_PREPARE_GRACE_MS 15000 /* the monitor's word on a reservation may come this late */
+#define FLEET_FIRST_STATUS_MS 2000   /* connected without a status: shown as it is */
+#define FLEET_RESTART_GRACE_MS                                                                               \
+    60000                        /* after a start journals get this long before a settling deadline counts */
+#define FLEET_LIVE_MS 900        /* live notices: about one a second, also when records come in a burst */
+#define FLEET_CURVE_MS 10000     /* slot of the stored curve */
+#define FLEET_COMPLAINT_MS 10000 /* refused meters are audited at most this often a session */
+#define FLEET_SAVE_MARGIN 16     /* effects that one charge point or session may still add */
 
 enum fleet_leaving { FLEET_STAYS, FLEET_LEAVES_KEY, FLEET_LEAVES_DEREGISTERED };
 
@@ -32,13 +33,14 @@ struct fleet_driver {
 
 struct fleet_session {
     struct session s;
-    struct fleet_cp *cp;         /* NULL: asked for one that does not exist */
-    struct fleet_driver *driver; /* NULL: not known any more */
+    struct fleet_cp *cp;                   /* NULL: asked for one that does not exist */
+    struct fleet_driver *driver;           /* NULL: not known any more */
     struct fleet_session *next, *previous; /* active list; next alone in the recent list */
-    int64_t base_wall_ms, base_mono_ms;    /* the session's own clock: wall at its beginning plus monotonic time */
-    int64_t heard_mono_ms;                 /* last telemetry */
-    int64_t live_mono_ms;                  /* last live notice */
-    int64_t complaint_mono_ms;             /* last audited refusal of a meter */
+    int64_t base_wall_ms,
+        base_mono_ms;          /* the session's own clock: wall at its beginning plus monotonic time */
+    int64_t heard_mono_ms;     /* last telemetry */
+    int64_t live_mono_ms;      /* last live notice */
+    int64_t complaint_mono_ms; /* last audited refusal of a meter */
     int64_t curve_slot_ms;
     int64_t sample_at_ms;
     uint32_t power_w;
@@ -83,9 +85,9 @@ struct fleet_city {
 struct fleet {
     struct fleet_config config;
     struct map cps, nodes, sessions, requests, cities;
-    struct fleet_cp **cp_order; /* by id */
+    void **cp_order; /* struct fleet_cp, by id */
     size_t cp_count, cp_capacity;
-    struct fleet_city **city_order; /* by name */
+    void **city_order; /* struct fleet_city, by name */
     size_t city_count, city_capacity;
     struct fleet_session *active; /* open and settling */
     size_t active_count;
@@ -113,13 +115,13 @@ void fleet_emit_refuse(struct fleet *fleet, const struct cp_id *cp_id, uint64_t 
                        enum message_refuse_code code, const char *detail);
 void fleet_emit_close(struct fleet *fleet, struct fleet_cp *cp, uint64_t connection);
 void fleet_emit_node(struct fleet *fleet, enum fleet_effect_type type, enum fleet_role role, const char *id);
-void fleet_emit_settled(struct fleet *fleet, struct fleet_cp *cp, const struct session_id *id, uint64_t energy_wh,
-                        uint64_t cost_cents);
+void fleet_emit_settled(struct fleet *fleet, struct fleet_cp *cp, const struct session_id *id,
+                        uint64_t energy_wh, uint64_t cost_cents);
 void fleet_announce_session(struct fleet *fleet, struct fleet_session *session, bool live);
 void fleet_announce_weather(struct fleet *fleet, const struct fleet_city *city);
 /* Who: the event's actor, or central. `format` is cut at the field's length. */
-void fleet_audit(struct fleet *fleet, const char *action, const char *target, const char *outcome, const char *format,
-                 ...) __attribute__((format(printf, 5, 6)));
+void fleet_audit(struct fleet *fleet, const char *action, const char *target, const char *outcome,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Who: this charge point, from its connection's address. */
 void fleet_audit_cp(struct fleet *fleet, const struct fleet_cp *cp, const char *action, const char *target,
                     const char *outcome, const char *format, ...) __attribute__((format(printf, 6, 7)));
@@ -128,17 +130,17 @@ bool fleet_is_nearly_full(const struct fleet *fleet);
 
 /* -- tables (fleet_table.c) -- */
 struct fleet_cp *fleet_cp_any(const struct fleet *fleet, const struct cp_id *id); /* also deregistered ones */
-size_t fleet_cp_index(const struct fleet *fleet, const char *id);     /* where it is, or would be */
+size_t fleet_cp_index(const struct fleet *fleet, const char *id); /* where it is, or would be */
 size_t fleet_city_index(const struct fleet *fleet, const char *name);
-struct fleet_cp *fleet_cp_make(struct fleet *fleet, const struct cp_id *id);      /* NULL: at the cap */
+struct fleet_cp *fleet_cp_make(struct fleet *fleet, const struct cp_id *id); /* NULL: at the cap */
 struct fleet_city *fleet_city_find(const struct fleet *fleet, const char *name);
 struct fleet_city *fleet_city_make(struct fleet *fleet, const char *name);
 struct fleet_driver *fleet_node_find(const struct fleet *fleet, enum fleet_role role, const char *id);
 struct fleet_driver *fleet_node_make(struct fleet *fleet, enum fleet_role role, const char *id);
 /* Takes `session` (filled), links it to charge point and driver; frees it and gives NULL at the cap. */
 struct fleet_session *fleet_session_add(struct fleet *fleet, const struct session *session);
-/* Keeps counts and the current sessions of charge point and driver in step with its state; moves it to the recent ones
- * when it has ended. Call after every change of state. */
+/* Keeps counts and the current sessions of charge point and driver in step with its state; moves it to the
+ * recent ones when it has ended. Call after every change of state. */
 void fleet_session_moved(struct fleet *fleet, struct fleet_session *session, enum session_state before);
 struct fleet_session *fleet_session_any(const struct fleet *fleet, const struct session_id *id);
 void fleet_session_from_row(const struct store_session *row, struct session *ret_session);

@@ -45,12 +45,12 @@ static bool order_insert(void ***items, size_t *count, size_t *capacity, size_t 
 
 size_t fleet_cp_index(const struct fleet *fleet, const char *id)
 {
-    return order_index((void *const *)fleet->cp_order, fleet->cp_count, offsetof(struct fleet_cp, id), id);
+    return order_index(fleet->cp_order, fleet->cp_count, offsetof(struct fleet_cp, id), id);
 }
 
 size_t fleet_city_index(const struct fleet *fleet, const char *name)
 {
-    return order_index((void *const *)fleet->city_order, fleet->city_count, offsetof(struct fleet_city, name), name);
+    return order_index(fleet->city_order, fleet->city_count, offsetof(struct fleet_city, name), name);
 }
 
 struct fleet_cp *fleet_cp_any(const struct fleet *fleet, const struct cp_id *id)
@@ -78,8 +78,8 @@ struct fleet_cp *fleet_cp_make(struct fleet *fleet, const struct cp_id *id)
         free(cp);
         return NULL;
     }
-    if (!order_insert((void ***)&fleet->cp_order, &fleet->cp_count, &fleet->cp_capacity,
-                      offsetof(struct fleet_cp, id), cp)) {
+    if (!order_insert(&fleet->cp_order, &fleet->cp_count, &fleet->cp_capacity, offsetof(struct fleet_cp, id),
+                      cp)) {
         (void)map_remove(&fleet->cps, cp->id.text);
         free(cp);
         return NULL;
@@ -108,7 +108,7 @@ struct fleet_city *fleet_city_make(struct fleet *fleet, const char *name)
         free(city);
         return NULL;
     }
-    if (!order_insert((void ***)&fleet->city_order, &fleet->city_count, &fleet->city_capacity,
+    if (!order_insert(&fleet->city_order, &fleet->city_count, &fleet->city_capacity,
                       offsetof(struct fleet_city, name), city)) {
         (void)map_remove(&fleet->cities, city->name);
         free(city);
@@ -155,7 +155,8 @@ struct fleet_driver *fleet_node_make(struct fleet *fleet, enum fleet_role role, 
 
 static void request_key(const struct driver_id *driver, const struct request_id *request, char *ret_key)
 {
-    (void)snprintf(ret_key, sizeof((struct fleet_session *)0)->request_key, "%s/%s", driver->text, request->text);
+    (void)snprintf(ret_key, sizeof((struct fleet_session *)0)->request_key, "%s/%s", driver->text,
+                   request->text);
 }
 
 struct fleet_session *fleet_session_any(const struct fleet *fleet, const struct session_id *id)

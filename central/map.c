@@ -6,7 +6,8 @@
 
 #define MAP_CAPACITY_MIN 64
 
-/* FNV-1a. Keys are ids of registered nodes and Central's own, so nobody outside can pick collisions freely. */
+/* FNV-1a. Keys are ids of registered nodes and Central's own, so nobody outside can pick collisions freely.
+ */
 static size_t hash_of(const char *key)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
