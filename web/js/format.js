@@ -42,13 +42,16 @@ export const price = (cents) => (finite(cents) ? `${euros(cents)}/kWh` : NONE);
 export const degrees = (c) => (finite(c) ? `${minus(ONE.format(c).replace(/^-0\.0$/, '0.0'))} °C` : NONE);
 export const percent = (p) => (finite(p) ? `${ZERO.format(Math.min(100, Math.max(0, Math.floor(p))))} %` : NONE);
 
-export function parseTime(text) {
-    const ms = typeof text === 'string' ? Date.parse(text) : NaN;
-    return Number.isNaN(ms) ? null : ms;
+const LAST_MS = 8.64e15; // what a Date can hold
+
+// RFC 3339 text or milliseconds -> milliseconds; null for anything else.
+export function parseTime(value) {
+    const ms = typeof value === 'string' ? Date.parse(value) : value;
+    return finite(ms) && Math.abs(ms) <= LAST_MS ? ms : null;
 }
 
 export function time(text, now = Date.now()) {
-    const ms = typeof text === 'number' ? text : parseTime(text);
+    const ms = parseTime(text);
     if (ms === null) {
         return NONE;
     }
@@ -59,7 +62,7 @@ export function time(text, now = Date.now()) {
 
 // The exact moment, in UTC, for a tooltip.
 export function exact(text) {
-    const ms = typeof text === 'number' ? text : parseTime(text);
+    const ms = parseTime(text);
     return ms === null ? '' : new Date(ms).toISOString().replace('T', ' ').replace('Z', ' UTC');
 }
 
