@@ -75,12 +75,11 @@ def command_test(args: Options) -> int:
     counts = _run_reported("C tests", ["ctest", "--test-dir", str(directory), "-j", jobs, "--output-on-failure",
                                        "--output-junit", str(directory / "ctest.xml")],
                            directory / "ctest.xml", env)
-    rooms = [str(TESTS / room) for room in ("launcher", "system") if (TESTS / room).is_dir()]
-    if rooms:
-        counts += _run_reported("whole-network tests",
-                                [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml",
-                                 str(directory / "pytest.xml"), *rooms, *args.pytest_args],
-                                directory / "pytest.xml", env)
+    for room in ("launcher", "system"):
+        if (TESTS / room).is_dir():
+            report = directory / f"pytest-{room}.xml"
+            counts += _run_reported(f"tests/{room}", [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml",
+                                                      str(report), str(TESTS / room), *args.pytest_args], report, env)
     print(format_summary(counts), flush=True)
     return 1 if counts.failed or not counts.passed else 0
 
