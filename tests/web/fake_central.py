@@ -109,7 +109,7 @@ class FakeCentral:
                                   "stale": False, "stale_since": None}
         self.points["UBT"].update(state="Unavailable", holds=["weather"])
         self.points["ZAZ"].update(state="Unavailable", holds=["admin"])
-        self.points["GUA"].update(state="Faulted", engine_ok=False)
+        self.points["GUA"].update(state="Faulted", engine_ok=False, fault="contactor welded")
         self.points["VAL"]["since"] = stamp(22)
         self.points["BIL"].update(state="Offline", connected=False)
         self.points["VAL"].update(state="Preparing", session=self._session("VAL", "ANA-3", 0, None, 0))

@@ -166,6 +166,7 @@ def test_one_screen_answers_what_is_well_wrong_charging_and_new(page, central):
     assert page.sees("10 charge points, 2 charging, 2 free", "#verdict")
     for words in ("Faulted", "GUA", "Offline", "BIL", "halted for frost", "UBT", "stopped by an administrator", "ZAZ"):
         assert page.sees(words, "#attention"), words
+    assert page.in_tile("GUA", ".tile-note") == "Fault: contactor welded"
     assert page.text("#figure-power") == "166.8"
     assert page.text("#figure-energy") == "312.4"
     assert page.text("#figure-income") == "€158.73"

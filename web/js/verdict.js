@@ -1,7 +1,7 @@
 // Is the network well, and if not, what is wrong: worked out from what the store holds, nothing kept.
 // Levels, worst first: bad (broken), warn (needs a look), note (held on purpose), ok.
 
-import { holdsOf, holdWords, listOf, plural } from './words.js';
+import { holdsOf, holdWords, listOf, plural, staleSince } from './words.js';
 import * as format from './format.js';
 
 const RANK = { bad: 3, warn: 2, note: 1, ok: 0 };
@@ -28,7 +28,7 @@ function serviceProblems(store) {
     }
     const stale = [...store.weather.values()].filter((report) => report.stale);
     if (stale.length && health.weather?.ok !== false) {
-        const since = stale.map((report) => report.stale_since).filter(Boolean).sort()[0];
+        const since = stale.map(staleSince).filter(Boolean).sort()[0];
         found.push({
             level: 'warn', icon: 'clock', title: 'The weather is stale',
             detail: `${plural(stale.length, 'city', 'cities')} without a report${since ? ` since ${format.time(since)}` : ''}`,

@@ -58,6 +58,9 @@ export function listOf(words) {
 
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
+// Since when a city has had no report: what Central says, else its last observation.
+export const staleSince = (report) => report.stale_since ?? report.observed_at;
+
 // Why a charge point is as it is, in one line.
 export function stateNote(cp) {
     const holds = holdsOf(cp);
@@ -74,7 +77,7 @@ export function stateNote(cp) {
     case 'Unavailable':
         return held.length ? capital(listOf(held)) : 'Held';
     case 'Faulted':
-        return `Its engine is silent or faulty${held.length ? `; also ${listOf(held)}` : ''}`;
+        return `${cp.fault ? `Fault: ${cp.fault}` : 'Its engine is silent or faulty'}${held.length ? `; also ${listOf(held)}` : ''}`;
     case 'Offline':
         if (holds.includes('key')) {
             return 'Key dropped: waits for the monitor’s connect command';

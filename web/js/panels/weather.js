@@ -2,7 +2,7 @@
 
 import { byId, foreign, h, icon, setAttr, setChildren, setData, setText } from '../dom.js';
 import * as format from '../format.js';
-import { plural } from '../words.js';
+import { plural, staleSince } from '../words.js';
 
 export function mountWeather(store) {
     const list = byId('weather-list');
@@ -21,7 +21,7 @@ export function mountWeather(store) {
         setText(cell.city, report.city);
         setAttr(cell.city, 'title', report.city);
         setText(cell.temperature, format.degrees(report.temperature_c));
-        const since = report.stale ? ` since ${format.time(report.stale_since ?? report.observed_at)}` : '';
+        const since = report.stale ? ` since ${format.time(staleSince(report))}` : '';
         const words = [report.alert ? 'frost: halted' : '', report.stale ? `stale${since}` : ''].filter(Boolean);
         setText(cell.word, words.join(', '));
         setData(cell.node, 'alert', String(Boolean(report.alert)));
@@ -59,7 +59,7 @@ function noteOf(store) {
     const stale = reports.filter((report) => report.stale);
     const parts = [frost ? `frost in ${plural(frost, 'city', 'cities')}` : 'no frost'];
     if (stale.length) {
-        const since = stale.map((report) => report.stale_since).filter(Boolean).sort()[0];
+        const since = stale.map(staleSince).filter(Boolean).sort()[0];
         parts.push(stale.length === reports.length ? `stale${since ? ` since ${format.time(since)}` : ''}` : `${stale.length} stale`);
     }
     return parts.join(', ');
