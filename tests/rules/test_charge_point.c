@@ -136,7 +136,7 @@ static void test_every_event_in_every_mode_does_what_its_row_says(void **state)
 }
 
 /* All combinations of facts, by number. */
-#define ALL_FACTS (1U << 5 << HOLD_COUNT) * 3 * 3
+#define ALL_FACTS ((1U << 5 << HOLD_COUNT) * 3 * 3)
 
 static struct charge_point facts_number(unsigned n)
 {

@@ -12,8 +12,8 @@
 
 #define CP_TOTAL 4
 #define DRIVER_TOTAL 6
-#define SESSION_TOTAL 1500
-#define EVENTS 1500
+#define SESSION_TOTAL 3000
+#define EVENTS 3000
 #define NO_SESSION (-1)
 
 struct network {
@@ -216,7 +216,7 @@ static void charge_point_event(struct rng *rng)
     if ((event.type == CP_EVENT_HOLD_SET || event.type == CP_EVENT_FAULT ||
          event.type == CP_EVENT_ENGINE_SILENT || event.type == CP_EVENT_DISCONNECTED ||
          event.type == CP_EVENT_ABANDONED) &&
-        rng_below(rng, 5) != 0) {
+        rng_below(rng, 20) != 0) {
         return;
     }
     if (charge_point_step(&network.cps[cp], &event, &effects) == EV_OK) {

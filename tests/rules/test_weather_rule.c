@@ -7,18 +7,18 @@
 static void test_hysteresis_table(void **state)
 {
     static const struct {
-        bool alert;
         int32_t milli_c;
-        bool after;
         enum weather_action action;
+        bool alert;
+        bool after;
     } rows[] = {
-        {false, -90000, true, WEATHER_HOLD}, {false, -1, true, WEATHER_HOLD},
-        {false, 0, false, WEATHER_NONE},     {false, 999, false, WEATHER_NONE},
-        {false, 1000, false, WEATHER_NONE},  {false, 60000, false, WEATHER_NONE},
-        {true, -90000, true, WEATHER_NONE},  {true, -1, true, WEATHER_NONE},
-        {true, 0, true, WEATHER_NONE},       {true, 500, true, WEATHER_NONE},
-        {true, 999, true, WEATHER_NONE},     {true, 1000, false, WEATHER_LIFT},
-        {true, 60000, false, WEATHER_LIFT},
+        {-90000, WEATHER_HOLD, false, true}, {-1, WEATHER_HOLD, false, true},
+        {0, WEATHER_NONE, false, false},     {999, WEATHER_NONE, false, false},
+        {1000, WEATHER_NONE, false, false},  {60000, WEATHER_NONE, false, false},
+        {-90000, WEATHER_NONE, true, true},  {-1, WEATHER_NONE, true, true},
+        {0, WEATHER_NONE, true, true},       {500, WEATHER_NONE, true, true},
+        {999, WEATHER_NONE, true, true},     {1000, WEATHER_LIFT, true, false},
+        {60000, WEATHER_LIFT, true, false},
     };
 
     (void)state;
