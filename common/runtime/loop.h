@@ -20,7 +20,7 @@ typedef void (*loop_on_events)(void *user, uint32_t events); /* EPOLLIN | EPOLLO
 typedef void (*loop_callback)(void *user);
 
 /* Blocks SIGTERM and SIGINT in the calling thread (call it before any library starts threads), ignores
- * SIGPIPE. Either signal is loop_stop; the same again while stopping ends the process with exit code 1.
+ * SIGPIPE. Either signal is loop_stop; one more, a second or later, ends the process with exit code 1.
  * Several loops in one process (tests) may not run at once unless all but one are loop_new_plain. */
 EV_MUST_CHECK enum ev_err loop_new(struct loop **ret_loop);
 
@@ -85,6 +85,9 @@ void loop_hook_free(struct loop_hook *hook);
 /* Calls function(arg) in the loop's thread, in the order of the posts. The loop must outlive the poster;
  * where that is not sure, use a mailbox. Asserts that memory and LOOP_POSTS_MAX suffice. */
 void loop_post(struct loop *loop, loop_callback function, void *arg);
+
+/* In the loop's thread: calls at once what is posted by now. For whoever joins a thread that posts. */
+void loop_serve_posts(struct loop *loop);
 
 /* A counted reference to where posts go: outlives the loop. loop_mailbox_post is false, and does nothing,
  * once the loop is gone. Posts that are still waiting when the loop is freed are dropped. */
