@@ -41,12 +41,14 @@ int bind(int fd, const struct sockaddr *address, socklen_t length)
     struct sockaddr_in asked;
     int yes = 1;
 
-    if (address->sa_family != AF_INET || length < sizeof(asked))
+    if (address->sa_family != AF_INET || length < sizeof(asked)) {
         return bind_plain(fd, address, length);
+    }
     memcpy(&asked, address, sizeof(asked));
     if (asked.sin_port != 0 || asked.sin_addr.s_addr != htonl(INADDR_LOOPBACK) ||
-        !atomic_exchange(&address_is_wanted, false))
+        !atomic_exchange(&address_is_wanted, false)) {
         return bind_plain(fd, address, length);
+    }
     /* a broker that comes back must not wait for its old connections' TIME_WAIT */
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     return bind_plain(fd, (const struct sockaddr *)&wanted_address, sizeof(wanted_address));
@@ -92,8 +94,9 @@ static bool check_free(const struct sockaddr_in *address, char *ret_why, size_t 
         (void)snprintf(ret_why, why_size, "cannot listen on %s:%d: %s", text, ntohs(address->sin_port),
                        strerror(error));
     }
-    if (fd >= 0)
+    if (fd >= 0) {
         (void)close(fd);
+    }
     return good;
 }
 
@@ -106,8 +109,9 @@ static rd_kafka_t *new_handle(char *ret_why, size_t why_size)
     (void)rd_kafka_conf_set(conf, "client.id", "ev_broker", NULL, 0);
     (void)rd_kafka_conf_set(conf, "log_level", "4", NULL, 0);
     handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, ret_why, why_size);
-    if (handle == NULL)
+    if (handle == NULL) {
         rd_kafka_conf_destroy(conf);
+    }
     return handle;
 }
 
@@ -118,16 +122,18 @@ struct mock_cluster *mock_cluster_new(const char *host, int port, const struct m
     struct mock_cluster *result = NULL;
     struct sockaddr_in address;
 
-    if (!parse_address(host, port, &address, ret_why, why_size) || !check_free(&address, ret_why, why_size))
+    if (!parse_address(host, port, &address, ret_why, why_size) || !check_free(&address, ret_why, why_size)) {
         goto out;
+    }
     cluster = calloc(1, sizeof(*cluster));
     if (cluster == NULL) {
         (void)snprintf(ret_why, why_size, "out of memory");
         goto out;
     }
     cluster->handle = new_handle(ret_why, why_size);
-    if (cluster->handle == NULL)
+    if (cluster->handle == NULL) {
         goto out;
+    }
     wanted_address = address;
     atomic_store(&address_is_wanted, true);
     cluster->mock = rd_kafka_mock_cluster_new(cluster->handle, 1);
@@ -160,11 +166,14 @@ const char *mock_cluster_bootstrap(const struct mock_cluster *cluster)
 
 void mock_cluster_free(struct mock_cluster *cluster)
 {
-    if (cluster == NULL)
+    if (cluster == NULL) {
         return;
-    if (cluster->mock != NULL)
+    }
+    if (cluster->mock != NULL) {
         rd_kafka_mock_cluster_destroy(cluster->mock);
-    if (cluster->handle != NULL)
+    }
+    if (cluster->handle != NULL) {
         rd_kafka_destroy(cluster->handle);
+    }
     free(cluster);
 }

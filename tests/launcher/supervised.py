@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,3 +68,9 @@ class Network:
         if self.run_dir.path.is_dir():
             for record in self.run_dir.load_all():
                 process.send_signal(record.pid, record.started, signal.SIGKILL)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

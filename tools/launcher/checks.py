@@ -61,6 +61,8 @@ def _environment(preset: str) -> dict[str, str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("EV_")}
     env["EV_BUILD_DIR"] = str(paths.build_dir(preset))
     env["PYTHONDONTWRITEBYTECODE"] = "1"
+    if preset in ("asan", "tsan"):
+        env["EV_TEST_PATIENCE"] = os.environ.get("EV_TEST_PATIENCE", "3")  # sanitizers slow everything down
     return env
 
 

@@ -125,7 +125,7 @@ class Network:
         return [self._record(f"cp_engine-{point.id}", "cp_engine", "ev_cp_engine",
                              "--listen", self._engine_address(index), "--pairing-file", self._pairing_file(point),
                              "--battery-kwh", point.battery_kwh, "--max-kw", point.max_kw,
-                             "--auto-plug", "2", "--auto-unplug", "3", "--speed", self.args.speed)
+                             "--auto-plug", "2", "--auto-unplug", "3", "--speed", str(self.args.speed))
                 for index, point in enumerate(self.points)]
 
     def monitors(self, invitations: dict[str, str]) -> list[Record]:

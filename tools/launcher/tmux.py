@@ -31,7 +31,7 @@ def _up_again(args: Options) -> list[str]:
     """The command line of the first window: this one, without --tmux."""
     command = [str(paths.ROOT / "evnet"), "up", "--cps", str(args.cps), "--drivers", str(args.drivers),
                "--kafka", args.kafka, "--kafka-host", args.kafka_host, "--weather", args.weather, "--gui", args.gui,
-               "--speed", args.speed, "--port-offset", str(args.port_offset), "--state-dir", str(args.state_dir)]
+               "--speed", str(args.speed), "--port-offset", str(args.port_offset), "--state-dir", str(args.state_dir)]
     if args.api_key_file is not None:
         command += ["--api-key-file", str(args.api_key_file)]
     return command + (["--yes"] if args.yes else [])
