@@ -74,6 +74,16 @@ static void test_it_stops_exactly_at_capacity_and_at_the_limit(void **state)
     assert_int_equal(step(&battery, 1000, 1, 0).delivered_wms, 0);
 }
 
+static void test_crossing_into_lower_power_never_gains_time(void **state)
+{
+    /* One permille is 3600 W ms; at 90 % a charger of 1000 W gives 550 W: 6.5 ms, counted as 7. */
+    struct battery battery = make(1, 900, 1000);
+
+    (void)state;
+    assert_int_equal(step(&battery, 7, 1, BATTERY_NO_LIMIT).delivered_wms, 3600);
+    assert_int_equal(battery_soc_permille(&battery), 901);
+}
+
 static void test_nonsense_is_refused(void **state)
 {
     struct battery battery = make(60000, 200, 22000);
@@ -108,7 +118,8 @@ static void bounded_and_monotone(struct rng *rng)
         assert_int_equal(battery.stored_wms, stored + output.delivered_wms);
         assert_true(battery.stored_wms <= battery.capacity_wms);
         assert_true(output.delivered_wms <= limit);
-        assert_true(output.delivered_wms <= (uint64_t)battery.max_power_w * elapsed * speed);
+        /* power only falls, so the step's first is its most */
+        assert_true(output.delivered_wms <= (uint64_t)power_before * elapsed * speed);
         assert_true(output.power_w <= battery.max_power_w);
         assert_true(output.full == (battery_soc_permille(&battery) == 1000));
         assert_true(battery_power_w(&battery) <= power_before);
@@ -193,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_constant_power_below_80_percent),
         cmocka_unit_test(test_linear_taper_to_10_percent_of_power),
         cmocka_unit_test(test_it_stops_exactly_at_capacity_and_at_the_limit),
+        cmocka_unit_test(test_crossing_into_lower_power_never_gains_time),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_bounded_and_monotone),
         cmocka_unit_test(test_additive_within_rounding),
