@@ -51,7 +51,7 @@ static enum session_reason check_charge_point(const struct authorise_request *re
     case CP_STATE_COUNT:
         break;
     }
-    EV_ASSERT(!"a state that is none");
+    EV_UNREACHABLE("a state that is none");
 }
 
 enum session_reason authorise(const struct authorise_request *request)

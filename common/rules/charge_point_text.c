@@ -73,7 +73,7 @@ const char *cp_hold_text(enum cp_hold hold)
             return holds[i].text;
         }
     }
-    EV_ASSERT(!"exactly one hold");
+    EV_UNREACHABLE("exactly one hold");
 }
 
 enum ev_err cp_hold_parse(const char *text, enum cp_hold *ret_hold)
@@ -94,7 +94,7 @@ enum stop_reason cp_hold_stop_reason(enum cp_hold hold)
             return holds[i].stop;
         }
     }
-    EV_ASSERT(!"exactly one hold");
+    EV_UNREACHABLE("exactly one hold");
 }
 
 enum ev_err cp_reservation_end_parse(const char *text, enum session_reason *ret_reason)

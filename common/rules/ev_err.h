@@ -36,6 +36,9 @@ const char *ev_err_text(enum ev_err err);
 /* Checks what only a programmer can get wrong; stays in release. Never for a peer's input. */
 #define EV_ASSERT(condition) ((condition) ? (void)0 : ev_assert_failed(#condition, __FILE__, __LINE__))
 
+/* A place that only a programmer's error can reach. */
+#define EV_UNREACHABLE(why) ev_assert_failed(why, __FILE__, __LINE__)
+
 _Noreturn void ev_assert_failed(const char *condition, const char *file, int line);
 
 #endif

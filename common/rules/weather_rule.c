@@ -48,5 +48,5 @@ const char *weather_action_text(enum weather_action action)
     case WEATHER_LIFT:
         return "lift";
     }
-    EV_ASSERT(!"an action that is none");
+    EV_UNREACHABLE("an action that is none");
 }
