@@ -169,15 +169,17 @@ static void check_control(struct controller_run *run)
     }
 }
 
+/* Central ends a running supply through its registry feed; without Central we order it ourselves. */
 static void check_deregistered(struct controller_run *run)
 {
     struct controller *controller = run->controller;
     int64_t since_ms = run->event->mono_ms - controller->deregistered_ms;
+    bool alone = controller->control == CONTROLLER_CONTROL_DOWN;
 
     if (controller->deregistered_ms == 0) {
         return;
     }
-    if (since_ms >= CONTROLLER_DEREGISTER_STOP_MS && !controller->deregister_stopped) {
+    if ((alone || since_ms >= CONTROLLER_DEREGISTER_STOP_MS) && !controller->deregister_stopped) {
         controller->deregister_stopped = true;
         if (controller->status.supply == CP_SUPPLY_CHARGING && controller->engine_linked) {
             struct message_stop *stop = &controller_to_engine(run, MESSAGE_STOP)->stop;
@@ -185,7 +187,7 @@ static void check_deregistered(struct controller_run *run)
             stop->reason = STOP_DEREGISTERED;
         }
     }
-    if (since_ms >= CONTROLLER_DEREGISTER_CLOSE_MS || controller->control == CONTROLLER_CONTROL_DOWN) {
+    if (alone || since_ms >= CONTROLLER_DEREGISTER_CLOSE_MS) {
         controller->deregistered_ms = 0;
         controller_drop_control(run);
     }
