@@ -131,6 +131,12 @@ def test_counts_of_both_runners_are_added_up(tmp_path):
     assert checks.format_summary(checks.Counts(3, 0, 0)) == "3 passed, 0 failed"
 
 
+def test_counts_are_read_from_nodes_report():
+    text = "ok 1 - a\n1..3\n# tests 3\n# pass 1\n# fail 1\n# cancelled 1\n# skipped 0\n"
+    assert checks.read_tap(text) == checks.Counts(passed=1, failed=2, skipped=0)
+    assert checks.read_tap("") == checks.Counts(0, 0, 0)
+
+
 def test_a_runner_that_dies_without_a_report_is_a_failure(tmp_path):
     counts = checks._run_reported("dies", ["/bin/false"], tmp_path / "none.xml", {})
     assert counts == checks.Counts(0, 1, 0)

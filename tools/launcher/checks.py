@@ -1,5 +1,6 @@
 """test, bench, verify, pictures: everything that builds and then runs programs of tests/ and tools/."""
 import os
+import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -57,6 +58,24 @@ def _run_reported(what: str, command: Sequence[str], report: Path, env: dict[str
     return counts
 
 
+def read_tap(text: str) -> Counts:
+    """The closing lines of `node --test --test-reporter=tap`: "# pass 7"."""
+    found = {match[1]: int(match[2]) for match in re.finditer(r"^# (pass|fail|cancelled|skipped) (\d+)$", text, re.M)}
+    return Counts(found.get("pass", 0), found.get("fail", 0) + found.get("cancelled", 0), found.get("skipped", 0))
+
+
+def _run_node(files: Sequence[Path], env: dict[str, str]) -> Counts:
+    ui.say("the dashboard's modules")
+    done = subprocess.run(["node", "--test", "--test-reporter=tap", *map(str, files)], cwd=paths.ROOT, env=env,
+                          stdout=subprocess.PIPE, text=True, check=False)
+    counts = read_tap(done.stdout)
+    if done.returncode != 0 or counts.failed:
+        print(done.stdout, flush=True)
+        return counts if counts.failed else counts + Counts(0, 1, 0)
+    print(f"{counts.passed} passed", flush=True)
+    return counts
+
+
 def _environment(preset: str) -> dict[str, str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("EV_")}
     env["EV_BUILD_DIR"] = str(paths.build_dir(preset))
@@ -77,7 +96,10 @@ def command_test(args: Options) -> int:
     counts = _run_reported("C tests", ["ctest", "--test-dir", str(directory), "-j", jobs, "--output-on-failure",
                                        "--output-junit", str(directory / "ctest.xml")],
                            directory / "ctest.xml", env)
-    for room in ("launcher", "system"):
+    modules = sorted((TESTS / "web").glob("*.test.mjs"))
+    if modules:
+        counts += _run_node(modules, env)
+    for room in ("launcher", "web", "system"):
         if (TESTS / room).is_dir():
             report = directory / f"pytest-{room}.xml"
             counts += _run_reported(f"tests/{room}", [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml",
