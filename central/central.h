@@ -18,6 +18,7 @@ struct events;
 struct fleet;
 struct http_client;
 struct identity;
+struct kafka_link;
 struct key_ring;
 struct loop;
 struct outbox;
@@ -80,6 +81,7 @@ struct central {
     struct http_client *http_client; /* to Registry */
     struct registry_feed *registry_feed;
     struct control_port *control_port;
+    struct kafka_link *kafka_link;
     struct telemetry_ingest *telemetry_ingest;
     struct request_ingest *request_ingest;
     struct audit *audit;       /* B: hash chain and file */

@@ -11,7 +11,12 @@ struct dispatch;
 
 /* Errors: EV_ERR_NOMEM. */
 EV_MUST_CHECK enum ev_err dispatch_new(struct central *central, struct dispatch **ret_dispatch);
+/* NULL is accepted. What was not said is not said: it is in the store, or nobody waits for it any more. */
 void dispatch_free(struct dispatch *dispatch);
+
+/* From now on (and until dispatch_stop) time passes for the fleet. */
+void dispatch_start(struct dispatch *dispatch);
+void dispatch_stop(struct dispatch *dispatch);
 
 /* Fills type, clocks, and nothing else. */
 void dispatch_event_init(struct fleet_event *event, enum fleet_event_type type);
@@ -49,6 +54,9 @@ EV_MUST_CHECK enum ev_err dispatch_issue_driver_key(struct central *central, con
 /* Puts what was coalesced (meters, key sequences) into the open batch; ingestion calls it before its offsets.
  */
 void dispatch_flush(struct central *central);
+
+/* Every charge point's ev.status again: the broker's log is a new one. */
+void dispatch_publish_all(struct central *central);
 
 /* For central/events: after the commit of what changed, once for every change (live figures at most once per
  * commit and charge point). Read the present object from the fleet; a session that has ended may be in the
