@@ -92,6 +92,9 @@ static void on_frame(struct connection *connection, const uint8_t *bytes, size_t
         drop(link, ev_err_text(err));
     } else if (message.type == MESSAGE_REFUSE && !cp_id_is_set(&message.cp_id)) {
         drop(link, message.refuse.detail[0] != '\0' ? message.refuse.detail : "refused");
+        if (message.refuse.code == MESSAGE_REFUSE_REPLACED) {
+            loop_timer_start(link->retry, ENGINE_LINK_REPLACED_MS);
+        }
     } else if (link->up) {
         link->callbacks.on_message(link->user, &message);
     } else if (message.type == MESSAGE_IDENTIFY) {

@@ -13,6 +13,7 @@
 
 #define ENGINE_LINK_RETRY_FIRST_MS 200
 #define ENGINE_LINK_RETRY_MAX_MS 2000
+#define ENGINE_LINK_REPLACED_MS 10000 /* another monitor took the engine: no tug of war */
 #define ENGINE_LINK_IDLE_MS                                                                                  \
     10000 /* every question is answered: an engine silent for so long is dialled anew */
 
