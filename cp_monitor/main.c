@@ -1,3 +1,4 @@
+#include "common/rules/energy.h"
 #include "common/runtime/console.h"
 #include "common/runtime/limits.h"
 #include "common/runtime/log.h"
