@@ -1,17 +1,19 @@
 """test, bench, verify, pictures: everything that builds and then runs programs of tests/ and tools/."""
 import os
 import re
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from launcher import building, kafka_native, packages, paths, ui
+from launcher import building, kafka_native, packages, paths, process, ui
 from launcher.errors import EvnetError
 from launcher.options import Options
 
 PYTHON = "/usr/bin/python3"
 TESTS = paths.ROOT / "tests"
+_TEAR_DOWN_S = 60.0
 
 
 class Counts(NamedTuple):
@@ -42,11 +44,25 @@ def format_summary(counts: Counts) -> str:
     return text + (f", {counts.skipped} skipped" if counts.skipped else "")
 
 
+def run_interruptible(command: Sequence[str], env: dict[str, str]) -> int:
+    """Interrupted, it lets the runner tear its networks down, for a while."""
+    with subprocess.Popen(command, cwd=paths.ROOT, env=env) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(_TEAR_DOWN_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+
+
 def _run_reported(what: str, command: Sequence[str], report: Path, env: dict[str, str]) -> Counts:
     """A runner that dies before it writes its report counts as one failure, never as nothing."""
     report.unlink(missing_ok=True)
     ui.say(what)
-    code = subprocess.run(command, cwd=paths.ROOT, env=env, check=False).returncode
+    code = run_interruptible(command, env)
     try:
         counts = read_junit(report)
     except (OSError, ElementTree.ParseError):
@@ -118,8 +134,7 @@ def _run_scripts(scripts: Sequence[Path], args: Options) -> int:
     worst = 0
     for script in scripts:
         ui.say(str(script.relative_to(paths.ROOT)))
-        worst = max(worst, abs(subprocess.run([PYTHON, str(script), *args.arguments], cwd=paths.ROOT,
-                                              env=_environment(args.preset), check=False).returncode))
+        worst = max(worst, abs(run_interruptible([PYTHON, str(script), *args.arguments], _environment(args.preset))))
     return min(worst, 1)
 
 
@@ -141,7 +156,7 @@ def command_verify(args: Options) -> int:
     if not tables:
         raise EvnetError("tests/system holds no crash table (test_crash*.py)")
     command = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", *map(str, tables), *args.arguments]
-    return subprocess.run(command, cwd=paths.ROOT, env=_environment(args.preset), check=False).returncode
+    return run_interruptible(command, _environment(args.preset))
 
 
 def command_pictures(args: Options) -> int:
@@ -154,5 +169,12 @@ def command_pictures(args: Options) -> int:
 
 
 def run(args: Options) -> int:
-    return {"test": command_test, "bench": command_bench, "verify": command_verify,
-            "pictures": command_pictures}[args.command](args)
+    """Whatever a runner leaves behind becomes ours and is ended, so that a test run leaves no process."""
+    process.adopt_orphans()
+    try:
+        return {"test": command_test, "bench": command_bench, "verify": command_verify,
+                "pictures": command_pictures}[args.command](args)
+    finally:
+        left = process.end_children()
+        if left:
+            ui.complain(f"{len(left)} processes were left behind, and have been ended: {' '.join(map(str, left))}")

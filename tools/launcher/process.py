@@ -1,4 +1,5 @@
 """Processes that must not outlive their parent, and identities that a reused pid cannot fake."""
+import contextlib
 import ctypes
 import os
 import signal
@@ -83,3 +84,36 @@ def wait_gone(pid: int, started: Optional[str], timeout_s: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def children_of(parent: int) -> list[int]:
+    """Our children that still run, services and adopted orphans alike."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and fields[0] not in ("Z", "X"):
+            found.append(int(entry.name))
+    return found
+
+
+def end_children() -> list[int]:
+    """Ends whatever is still a child of ours, adopted orphans included; returns their pids."""
+    found = children_of(os.getpid())
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + 2
+        for pid in children_of(os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                    pass
+            if not children_of(os.getpid()):
+                return found
+            time.sleep(0.02)
+    return found

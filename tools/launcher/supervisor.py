@@ -3,7 +3,6 @@
 Services write to their log files themselves and this process only reads along, so that a terminal that stands
 still (Ctrl-S, a slow link) never holds up a service.
 """
-import contextlib
 import os
 import selectors
 import signal
@@ -286,7 +285,7 @@ class Supervisor:
                 self.pump(0.02)
             for record in group:
                 self.run_quietly(record.stop_command)
-        self._end_leftovers()
+        process.end_children()  # what services started and left behind
         self._close()
 
     def _kill_group(self, group: list[Record]) -> None:
@@ -303,17 +302,6 @@ class Supervisor:
             child = process.spawn(command, log=None)
             child.wait()
 
-    def _end_leftovers(self) -> None:
-        """Whatever is still a child of ours: what services started and left behind."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + 2
-            for pid in children_of(os.getpid()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            while children_of(os.getpid()) and time.monotonic() < deadline:
-                self._reap()
-                time.sleep(0.02)
-
     def _close(self) -> None:
         self._reap()
         self._show_logs()
@@ -326,21 +314,6 @@ class Supervisor:
 
 def _stop_order(role: str) -> int:
     return _STOP_ORDER.index(role) if role in _STOP_ORDER else 0
-
-
-def children_of(parent: int) -> list[int]:
-    """Our children that still run, services and adopted orphans alike."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent and fields[0] not in ("Z", "X"):
-            found.append(int(entry.name))
-    return found
 
 
 def stop_leftovers(run_dir: RunDir) -> None:
