@@ -18,6 +18,7 @@ from launcher.records import Record, RunDir
 
 LOG_BYTES_MAX = 64 << 20  # a service's log is begun again beyond this; a demonstration may run for weeks
 _READ_BYTES = 1 << 16
+_NAME_WIDTH = 15
 _TICK_S = 0.1
 _STOP_S = 10.0  # for each role; what is still there then is killed
 _PASSED_ON = ("EV_LOG_FORMAT", "EV_LOG_LEVEL")
@@ -247,16 +248,13 @@ class Supervisor:
             sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
     def say(self, text: str) -> None:
-        self._write(f"{ui.coloured('evnet', 97, bold=True):{self._width()}} {text}")
-
-    def _width(self) -> int:
-        return 15
+        self._write(f"{ui.coloured('evnet'.ljust(_NAME_WIDTH), 97, bold=True)} {text}")
 
     def _show_logs(self) -> None:
         for name, follower in self._followers.items():
             for line in follower.read_lines():
                 colour = ui.PALETTE[sum(name.encode()) % len(ui.PALETTE)]
-                self._write(f"{ui.coloured(f'{name:{self._width()}}', colour)} {line}")
+                self._write(f"{ui.coloured(name.ljust(_NAME_WIDTH), colour)} {line}")
             self._cap_log(follower.path)
 
     @staticmethod
@@ -278,9 +276,9 @@ class Supervisor:
             for record in group:
                 process.send_signal(record.pid, record.started, signal.SIGTERM)
             deadline = time.monotonic() + _STOP_S
-            while any(record.is_running() for record in group):
+            while self._remaining(group):
                 if time.monotonic() > deadline or self._signals_seen > already_seen:
-                    self._kill_group([record for record in group if record.is_running()])
+                    self._kill_group(self._remaining(group))
                     break
                 self.pump(0.02)
             for record in group:
@@ -293,8 +291,12 @@ class Supervisor:
             self.say(f"{record.name} (pid {record.pid}) did not stop in time: SIGKILL")
             process.send_signal(record.pid, record.started, signal.SIGKILL)
         deadline = time.monotonic() + 5
-        while any(record.is_running() for record in group) and time.monotonic() < deadline:
+        while self._remaining(group) and time.monotonic() < deadline:
             self.pump(0.02)
+
+    def _remaining(self, group: list[Record]) -> list[Record]:
+        """Until it is reaped: Java's first thread may be gone while others still hold the port."""
+        return [record for record in group if record.pid in self._by_pid]
 
     @staticmethod
     def run_quietly(command: list[str]) -> None:
