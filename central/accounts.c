@@ -51,8 +51,8 @@ static bool find_account(sqlite3 *db, const char *name, struct account_row *ret_
 {
     sqlite3_stmt *st = NULL;
     bool found = false;
-    if (sqlite3_prepare_v2(db, "SELECT password_hash, generation FROM account WHERE name = ?1", -1, &st, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v2(db, "SELECT password_hash, generation FROM account WHERE name = ?1", -1, &st,
+                           NULL) != SQLITE_OK)
         return false;
     store_bind_text(st, 1, name);
     if (sqlite3_step(st) == SQLITE_ROW) {
@@ -91,7 +91,8 @@ static void random_password(char *ret_password, size_t capacity)
 {
     unsigned char bytes[PASSWORD_RANDOM_BYTES];
     randombytes_buf(bytes, sizeof bytes);
-    (void)sodium_bin2base64(ret_password, capacity, bytes, sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    (void)sodium_bin2base64(ret_password, capacity, bytes, sizeof bytes,
+                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     sodium_memzero(bytes, sizeof bytes);
 }
 
@@ -146,7 +147,8 @@ static enum ev_err make_first_account(struct central *central)
     }
     password[strcspn((char *)password, "\n")] = '\0';
     log_warn("accounts.created", log_str("name", "admin"), log_str("password", (const char *)password),
-             log_str("kept_in", path), log_str("note", "shown this once; change it with: ev_central admin-password"));
+             log_str("kept_in", path),
+             log_str("note", "shown this once; change it with: ev_central admin-password"));
     state_dir_bytes_free(password, length);
     return EV_OK;
 }
@@ -158,7 +160,8 @@ enum ev_err accounts_open(struct central *central, struct accounts **ret_account
     if (accounts == NULL)
         return err;
     accounts->central = central;
-    if ((err = make_first_account(central)) != EV_OK || (err = worker_new(central->loop, 1, &accounts->worker)) != EV_OK ||
+    if ((err = make_first_account(central)) != EV_OK ||
+        (err = worker_new(central->loop, 1, &accounts->worker)) != EV_OK ||
         (err = hash_password("nobody has this password", accounts->decoy_hash)) != EV_OK)
         goto out;
     *ret_accounts = accounts;
@@ -222,7 +225,8 @@ static void count_failure(struct accounts *accounts, const char *address, int64_
 
 static void hash_token(const char *token, unsigned char ret_hash[crypto_generichash_BYTES])
 {
-    (void)crypto_generichash(ret_hash, crypto_generichash_BYTES, (const unsigned char *)token, strlen(token), NULL, 0);
+    (void)crypto_generichash(ret_hash, crypto_generichash_BYTES, (const unsigned char *)token, strlen(token),
+                             NULL, 0);
 }
 
 static struct token *find_token(struct accounts *accounts, const char *token)
@@ -320,7 +324,8 @@ static void check_done(void *arg)
     free(check);
 }
 
-void accounts_check_password(struct accounts *accounts, const char *name, const char *password, const char *address,
+void accounts_check_password(struct accounts *accounts, const char *name, const char *password,
+                             const char *address,
                              void (*done)(void *user, const struct accounts_sign_in *result), void *user)
 {
     struct account_row row = {0};

@@ -1,8 +1,8 @@
 /* accounts.h - admin accounts and who is signed in.
- * Passwords are kept as Argon2id hashes (libsodium, interactive limits) and checked on a worker thread. A token is 32
- * random bytes; only its hash is in memory, and nothing of it on disk: a restart ends all sign-ins. Setting a password
- * (also by `ev_central admin-password` beside a running Central) raises the account's generation, which ends its
- * sign-ins: each check compares it. Used by api. */
+ * Passwords are kept as Argon2id hashes (libsodium, interactive limits) and checked on a worker thread. A
+ * token is 32 random bytes; only its hash is in memory, and nothing of it on disk: a restart ends all
+ * sign-ins. Setting a password (also by `ev_central admin-password` beside a running Central) raises the
+ * account's generation, which ends its sign-ins: each check compares it. Used by api. */
 #ifndef EV_CENTRAL_ACCOUNTS_H
 #define EV_CENTRAL_ACCOUNTS_H
 
@@ -30,13 +30,14 @@ struct accounts_sign_in {
     int retry_after_s;               /* when LIMITED */
 };
 
-/* Makes `admin` with a random password if there is no account: prints it once on standard error and keeps it in
- * STATE/admin-password (0600). Needs central->loop and central->store. */
+/* Makes `admin` with a random password if there is no account: prints it once on standard error and keeps it
+ * in STATE/admin-password (0600). Needs central->loop and central->store. */
 EV_MUST_CHECK enum ev_err accounts_open(struct central *central, struct accounts **ret_accounts);
 void accounts_close(struct accounts *accounts);
 
 /* Checks a password; done(user, result) on the loop thread, exactly once, never from inside this call. */
-void accounts_check_password(struct accounts *accounts, const char *name, const char *password, const char *address,
+void accounts_check_password(struct accounts *accounts, const char *name, const char *password,
+                             const char *address,
                              void (*done)(void *user, const struct accounts_sign_in *result), void *user);
 
 /* Whose token this is; false for an unknown, expired or ended one. */
@@ -45,8 +46,8 @@ bool accounts_find_token(struct accounts *accounts, const char *token, char ret_
 /* False if there was no such sign-in. */
 bool accounts_sign_out(struct accounts *accounts, const char *token);
 
-/* Sets a password (a random one where `password` is NULL), rewrites STATE/admin-password and ends all sign-ins.
- * Works beside a running Central. */
+/* Sets a password (a random one where `password` is NULL), rewrites STATE/admin-password and ends all
+ * sign-ins. Works beside a running Central. */
 EV_MUST_CHECK enum ev_err accounts_set_password(const char *state_dir, const char *password,
                                                 struct failure *ret_failure);
 

@@ -23,7 +23,8 @@ static void write_live_session(struct json_writer *writer, const struct fleet_cp
         json_write_null(writer, "session");
         return;
     }
-    bool own = viewer->admin || (viewer->driver_id != NULL && strcmp(viewer->driver_id, view->session.driver_id.text) == 0);
+    bool own = viewer->admin ||
+               (viewer->driver_id != NULL && strcmp(viewer->driver_id, view->session.driver_id.text) == 0);
     json_write_object_begin(writer, "session");
     json_write_text(writer, "id", view->session.id.text);
     if (own)
@@ -110,7 +111,8 @@ void api_write_audit(struct json_writer *writer, const char *name, const struct 
     json_write_text(writer, "action", entry->action);
     json_write_text(writer, "target", !viewer->admin && is_driver(entry->target) ? "driver" : entry->target);
     json_write_text(writer, "outcome", entry->outcome);
-    json_write_text(writer, "detail", hide || (!viewer->admin && strstr(entry->detail, "driver") != NULL) ? "" : entry->detail);
+    json_write_text(writer, "detail",
+                    hide || (!viewer->admin && strstr(entry->detail, "driver") != NULL) ? "" : entry->detail);
     json_write_text(writer, "hash", row->hash);
     json_write_object_end(writer);
 }
@@ -142,15 +144,16 @@ static void write_weather_health(struct json_writer *writer, const struct fleet_
         (void)snprintf(detail, sizeof detail, "no weather service has reported yet");
     } else if (summary->weather_stale) {
         time_text_format(summary->weather_observed_at_ms, at);
-        (void)snprintf(detail, sizeof detail, "stale: no report since %s; charge points stay as they are", at);
+        (void)snprintf(detail, sizeof detail, "stale: no report since %s; charge points stay as they are",
+                       at);
     } else {
         (void)snprintf(detail, sizeof detail, "ok");
     }
     write_health(writer, "weather", summary->weather_known && !summary->weather_stale, detail);
 }
 
-void api_write_summary(struct json_writer *writer, const struct central *central, const struct api_today *today,
-                       int64_t mono_ms, int64_t wall_ms)
+void api_write_summary(struct json_writer *writer, const struct central *central,
+                       const struct api_today *today, int64_t mono_ms, int64_t wall_ms)
 {
     struct fleet_summary summary;
     fleet_summarise(central->fleet, mono_ms, &summary);

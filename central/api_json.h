@@ -1,5 +1,6 @@
-/* api_json.h - the JSON objects of Central's API, written from the fleet's and the store's views into a caller's buffer.
- * One place for each object, so that REST, events and lists cannot differ. Pure. Used by api and events. */
+/* api_json.h - the JSON objects of Central's API, written from the fleet's and the store's views into a
+ * caller's buffer. One place for each object, so that REST, events and lists cannot differ. Pure. Used by api
+ * and events. */
 #ifndef EV_CENTRAL_API_JSON_H
 #define EV_CENTRAL_API_JSON_H
 
@@ -13,8 +14,8 @@
 
 /* What a caller may see. */
 struct api_viewer {
-    bool admin;                 /* signed in */
-    const char *driver_id;      /* of a driver's certificate, NULL none */
+    bool admin;            /* signed in */
+    const char *driver_id; /* of a driver's certificate, NULL none */
 };
 
 /* Room for one written object of any kind. */
@@ -38,8 +39,8 @@ void api_write_weather(struct json_writer *writer, const char *name, const struc
 struct api_today {
     uint64_t energy_wh, cost_cents;
 };
-void api_write_summary(struct json_writer *writer, const struct central *central, const struct api_today *today,
-                       int64_t mono_ms, int64_t wall_ms);
+void api_write_summary(struct json_writer *writer, const struct central *central,
+                       const struct api_today *today, int64_t mono_ms, int64_t wall_ms);
 
 /* The names of a hold set as an array member. */
 void api_write_holds(struct json_writer *writer, const char *name, uint32_t holds);

@@ -1,4 +1,5 @@
-/* audit.c - the chain itself: canonical lines, hashes, signatures, the mirror file. Verification: audit_verify.c. */
+/* audit.c - the chain itself: canonical lines, hashes, signatures, the mirror file. Verification:
+ * audit_verify.c. */
 #include "central/audit.h"
 
 #include <errno.h>

@@ -11,14 +11,14 @@
 #include "common/runtime/database.h"
 
 struct walk {
-    struct audit_chain expected;    /* recomputed so far */
+    struct audit_chain expected; /* recomputed so far */
     int64_t checked;
-    char problem[400];              /* the first thing that is wrong, empty if nothing */
-    FILE *file;                     /* the mirror, NULL if it cannot be read */
+    char problem[400]; /* the first thing that is wrong, empty if nothing */
+    FILE *file;        /* the mirror, NULL if it cannot be read */
     bool file_ended;
-    struct audit_head *heads;       /* in seq order */
+    struct audit_head *heads; /* in seq order */
     size_t head_count, head_next;
-    gnutls_pubkey_t public_key;     /* NULL: Central has no key yet */
+    gnutls_pubkey_t public_key; /* NULL: Central has no key yet */
 };
 
 struct audit_head {
@@ -43,7 +43,8 @@ static void check_head(struct walk *walk, const struct store_audit_row *row)
     if (strcmp(head->hash, row->hash) != 0 ||
         !audit_check_head(walk->public_key, head->seq, head->hash, head->signature))
         (void)snprintf(walk->problem, sizeof walk->problem,
-                       "entry %" PRId64 " does not match the head that Central signed: the chain was recomputed",
+                       "entry %" PRId64
+                       " does not match the head that Central signed: the chain was recomputed",
                        row->seq);
 }
 
@@ -71,11 +72,13 @@ static void check_row(void *user, const struct store_audit_row *row)
         return;
     audit_chain_append(&walk->expected, &recomputed);
     if (recomputed.seq != row->seq)
-        (void)snprintf(walk->problem, sizeof walk->problem, "entry %" PRId64 " is missing: after %" PRId64 " comes %" PRId64,
-                       recomputed.seq, recomputed.seq - 1, row->seq);
+        (void)snprintf(walk->problem, sizeof walk->problem,
+                       "entry %" PRId64 " is missing: after %" PRId64 " comes %" PRId64, recomputed.seq,
+                       recomputed.seq - 1, row->seq);
     else if (strcmp(recomputed.hash, row->hash) != 0)
         (void)snprintf(walk->problem, sizeof walk->problem,
-                       "entry %" PRId64 " was changed: its hash does not follow from it and the one before", row->seq);
+                       "entry %" PRId64 " was changed: its hash does not follow from it and the one before",
+                       row->seq);
     if (!is_broken(walk))
         check_file_line(walk, row);
     if (!is_broken(walk))
@@ -83,8 +86,8 @@ static void check_row(void *user, const struct store_audit_row *row)
     walk->checked++;
 }
 
-enum ev_err audit_walk(sqlite3 *db, int64_t after_seq, void (*row)(void *user, const struct store_audit_row *),
-                       void *user)
+enum ev_err audit_walk(sqlite3 *db, int64_t after_seq,
+                       void (*row)(void *user, const struct store_audit_row *), void *user)
 {
     sqlite3_stmt *st = NULL;
     int rc;
@@ -105,7 +108,8 @@ static enum ev_err load_heads(struct walk *walk, sqlite3 *db)
     sqlite3_stmt *st = NULL;
     size_t capacity = 0;
     int rc;
-    if (sqlite3_prepare_v2(db, "SELECT seq, hash, signature FROM audit_head ORDER BY seq", -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(db, "SELECT seq, hash, signature FROM audit_head ORDER BY seq", -1, &st, NULL) !=
+        SQLITE_OK)
         return EV_ERR_DB;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         if (walk->head_count == capacity) {
@@ -117,7 +121,8 @@ static enum ev_err load_heads(struct walk *walk, sqlite3 *db)
         struct audit_head *head = &walk->heads[walk->head_count++];
         head->seq = sqlite3_column_int64(st, 0);
         (void)snprintf(head->hash, sizeof head->hash, "%s", (const char *)sqlite3_column_text(st, 1));
-        (void)snprintf(head->signature, sizeof head->signature, "%s", (const char *)sqlite3_column_text(st, 2));
+        (void)snprintf(head->signature, sizeof head->signature, "%s",
+                       (const char *)sqlite3_column_text(st, 2));
     }
     sqlite3_finalize(st);
     return rc == SQLITE_DONE ? EV_OK : EV_ERR_DB;
@@ -147,7 +152,8 @@ static void check_ends(struct walk *walk)
         return;
     if (walk->head_count > walk->head_next)
         (void)snprintf(walk->problem, sizeof walk->problem,
-                       "entry %" PRId64 " is missing: Central signed it as the newest, the table ends at %" PRId64,
+                       "entry %" PRId64
+                       " is missing: Central signed it as the newest, the table ends at %" PRId64,
                        walk->heads[walk->head_next].seq, walk->expected.seq);
     else if (walk->public_key != NULL && walk->checked > 0 &&
              (walk->head_count == 0 || walk->heads[walk->head_count - 1].seq < walk->expected.seq))
@@ -155,7 +161,8 @@ static void check_ends(struct walk *walk)
                        "entry %" PRId64 " is not covered by a head signed by Central", walk->expected.seq);
     else if (walk->file != NULL && !walk->file_ended && fgets(line, sizeof line, walk->file) != NULL)
         (void)snprintf(walk->problem, sizeof walk->problem,
-                       "system_audit.log goes on after the table's last entry %" PRId64 ": the table was shortened",
+                       "system_audit.log goes on after the table's last entry %" PRId64
+                       ": the table was shortened",
                        walk->expected.seq);
 }
 
@@ -166,7 +173,8 @@ static int report(const struct walk *walk)
         return 1;
     }
     (void)printf("audit trail: whole, %" PRId64 " entries, last hash %s, %zu signed heads%s\n", walk->checked,
-                 walk->expected.hash, walk->head_count, walk->file == NULL ? ", system_audit.log not found" : "");
+                 walk->expected.hash, walk->head_count,
+                 walk->file == NULL ? ", system_audit.log not found" : "");
     return 0;
 }
 
@@ -192,7 +200,8 @@ int audit_verify(const char *state_dir)
         check_ends(&walk);
         code = report(&walk);
     } else {
-        (void)fprintf(stderr, "ev_central: cannot read the audit trail in %s: %s\n", state_dir, sqlite3_errmsg(handle));
+        (void)fprintf(stderr, "ev_central: cannot read the audit trail in %s: %s\n", state_dir,
+                      sqlite3_errmsg(handle));
     }
     if (walk.public_key != NULL)
         gnutls_pubkey_deinit(walk.public_key);

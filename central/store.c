@@ -20,6 +20,8 @@
 #define TRIM_INTERVAL_MS (60 * 60 * 1000)
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
+const char *const STORE_MIGRATIONS[STORE_MIGRATION_COUNT] = {STORE_SCHEMA};
+
 struct after_commit {
     void (*fn)(void *arg);
     void *arg;
@@ -44,7 +46,7 @@ struct store {
     struct batch *open;      /* loop thread's */
     struct batch *committed; /* on its way back */
     bool handover_posted;
-    bool commit_running;     /* loop thread's view */
+    bool commit_running; /* loop thread's view */
     size_t running_count;
     int64_t next_outbox_sequence;
     void (*on_audit)(void *user, const struct store_audit_row *);
@@ -53,7 +55,7 @@ struct store {
 
     pthread_t thread;
     bool thread_started;
-    pthread_mutex_t lock;    /* guards pending, stopping, keep_days */
+    pthread_mutex_t lock; /* guards pending, stopping, keep_days */
     pthread_cond_t wake;
     struct batch *pending;
     bool stopping;
@@ -113,8 +115,8 @@ static enum ev_err commit_batch(struct store *store, struct batch *batch)
 {
     sqlite3 *db = store->writer.db;
     struct audit_chain before = store->writer.audit;
-    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK && write_batch(store, batch) == EV_OK &&
-        sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+        write_batch(store, batch) == EV_OK && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
         return EV_OK;
     log_error("store.commit_failed", log_str("error", sqlite3_errmsg(db)),
               log_str("action", "nothing was said of it; trying again until the disk takes it"));
@@ -129,13 +131,16 @@ static void append_audit_file(struct store *store, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->audit_count; i++) {
         if (audit_file_append(store->audit_fd, &batch->audit_rows[i]) != EV_OK) {
-            log_error("audit.file_failed", log_str("action", "the table holds the entries; the file is completed at the next start"));
+            log_error(
+                "audit.file_failed",
+                log_str("action", "the table holds the entries; the file is completed at the next start"));
             return;
         }
     }
 }
 
-/* Waits for work. Returns the next batch, or NULL when stopping and nothing is left, or when it is time to trim. */
+/* Waits for work. Returns the next batch, or NULL when stopping and nothing is left, or when it is time to
+ * trim. */
 static struct batch *wait_for_batch(struct store *store, bool *ret_stop)
 {
     struct timespec until;
@@ -170,7 +175,8 @@ static void trim(struct store *store)
     (void)pthread_mutex_lock(&store->lock);
     int days = store->keep_days;
     (void)pthread_mutex_unlock(&store->lock);
-    if (days > 0 && store_write_trim_curve(&store->writer, (int64_t)now.tv_sec * 1000 - days * DAY_MS) != EV_OK)
+    if (days > 0 &&
+        store_write_trim_curve(&store->writer, (int64_t)now.tv_sec * 1000 - days * DAY_MS) != EV_OK)
         log_warn("store.trim_failed", log_str("error", sqlite3_errmsg(store->writer.db)));
 }
 
@@ -190,7 +196,9 @@ static void *store_thread(void *arg)
         while (commit_batch(store, batch) != EV_OK) {
             atomic_store(&store->healthy, false);
             if (wait_to_retry(store)) {
-                log_error("store.batch_lost", log_str("reason", "the disk did not take it before the stop; Kafka and the journals still hold what led to it"));
+                log_error("store.batch_lost",
+                          log_str("reason", "the disk did not take it before the stop; Kafka and the "
+                                            "journals still hold what led to it"));
                 batch_free(batch);
                 return NULL;
             }
@@ -233,7 +241,8 @@ static void on_handover(void *arg)
     hand_over(store);
 }
 
-/* Posted rather than done at once, so that everything which one wake of the loop drains is one transaction. */
+/* Posted rather than done at once, so that everything which one wake of the loop drains is one transaction.
+ */
 static void post_handover(struct store *store)
 {
     if (store->handover_posted || store->commit_running)
@@ -341,15 +350,16 @@ static enum ev_err load_positions(struct store *store)
 {
     sqlite3_stmt *st = NULL;
     sqlite3 *db = store_reader(store);
-    if (sqlite3_prepare_v2(db,
-                           "SELECT coalesce(max(seq), 0), (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), "
-                           "(SELECT coalesce(max(sequence), 0) + 1 FROM outbox) FROM audit",
-                           -1, &st, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(
+            db,
+            "SELECT coalesce(max(seq), 0), (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), "
+            "(SELECT coalesce(max(sequence), 0) + 1 FROM outbox) FROM audit",
+            -1, &st, NULL) != SQLITE_OK)
         return EV_ERR_DB;
     enum ev_err err = EV_ERR_DB;
     if (sqlite3_step(st) == SQLITE_ROW) {
-        audit_chain_init(&store->writer.audit, sqlite3_column_int64(st, 0), (const char *)sqlite3_column_text(st, 1),
-                         store->key_path);
+        audit_chain_init(&store->writer.audit, sqlite3_column_int64(st, 0),
+                         (const char *)sqlite3_column_text(st, 1), store->key_path);
         store->next_outbox_sequence = sqlite3_column_int64(st, 2);
         err = EV_OK;
     }
@@ -388,7 +398,8 @@ enum ev_err store_open(struct loop *loop, const char *state_dir, struct store **
     if ((err = database_open(path, STORE_MIGRATIONS, STORE_MIGRATION_COUNT, &store->write_db)) != EV_OK ||
         (err = database_open_read_only(path, &store->read_db)) != EV_OK ||
         (err = store_writer_init(&store->writer, database_handle(store->write_db))) != EV_OK ||
-        (err = load_positions(store)) != EV_OK || (err = audit_file_open(state_dir, store, &store->audit_fd)) != EV_OK ||
+        (err = load_positions(store)) != EV_OK ||
+        (err = audit_file_open(state_dir, store, &store->audit_fd)) != EV_OK ||
         (err = start_thread(store)) != EV_OK)
         goto out;
     *ret_store = store;
@@ -419,14 +430,17 @@ void store_close(struct store *store)
         store->committed = NULL;
         speak(store, batch);
     }
-    /* What came after the last hand-over is committed here; its speech may add nothing more. */
-    struct batch *last = store->open;
-    if (last->count > 0 && store->thread_started) {
-        last->audit_rows = calloc(last->count, sizeof *last->audit_rows);
+    /* What came after the last hand-over is committed here. Its speech may add a little more, but not for
+     * ever. */
+    for (int round = 0;
+         round < 8 && store->thread_started && (store->open->count > 0 || store->open->after_count > 0);
+         round++) {
+        struct batch *last = store->open;
+        last->audit_rows = calloc(last->count + 1, sizeof *last->audit_rows);
         EV_ASSERT(last->audit_rows != NULL);
+        store->open = batch_new();
         if (commit_batch(store, last) == EV_OK)
             append_audit_file(store, last);
-        store->open = batch_new();
         speak(store, last);
     }
     batch_free(store->open);

@@ -7,6 +7,11 @@
 #include "central/audit.h"
 #include "central/store.h"
 
+/* Migrations for database_open; the first is schema.sql. */
+#define STORE_MIGRATION_COUNT 1
+extern const char STORE_SCHEMA[]; /* embedded at build time */
+extern const char *const STORE_MIGRATIONS[STORE_MIGRATION_COUNT];
+
 enum store_write_statement {
     WRITE_CHARGE_POINT,
     WRITE_SESSION,

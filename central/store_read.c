@@ -35,8 +35,8 @@ static uint32_t column_u32(sqlite3_stmt *statement, int column)
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
-enum ev_err store_load_charge_points(struct store *store, void (*row)(void *user, const struct store_charge_point *),
-                                     void *user)
+enum ev_err store_load_charge_points(struct store *store,
+                                     void (*row)(void *user, const struct store_charge_point *), void *user)
 {
     sqlite3_stmt *st = NULL;
     int rc;
@@ -62,7 +62,8 @@ enum ev_err store_load_charge_points(struct store *store, void (*row)(void *user
     return reader_finish(st, rc);
 }
 
-enum ev_err store_load_nodes(struct store *store, void (*row)(void *user, const struct store_node *), void *user)
+enum ev_err store_load_nodes(struct store *store, void (*row)(void *user, const struct store_node *),
+                             void *user)
 {
     sqlite3_stmt *st = NULL;
     int rc;
@@ -103,8 +104,8 @@ static void read_session(sqlite3_stmt *st, struct store_session *ret_session)
     *ret_session = session;
 }
 
-enum ev_err store_load_open_sessions(struct store *store, void (*row)(void *user, const struct store_session *),
-                                     void *user)
+enum ev_err store_load_open_sessions(struct store *store,
+                                     void (*row)(void *user, const struct store_session *), void *user)
 {
     sqlite3_stmt *st = NULL;
     int rc;
@@ -118,7 +119,8 @@ enum ev_err store_load_open_sessions(struct store *store, void (*row)(void *user
     return reader_finish(st, rc);
 }
 
-enum ev_err store_load_keys(struct store *store, void (*row)(void *user, const struct store_key *), void *user)
+enum ev_err store_load_keys(struct store *store, void (*row)(void *user, const struct store_key *),
+                            void *user)
 {
     sqlite3_stmt *st = NULL;
     int rc;
@@ -142,8 +144,8 @@ enum ev_err store_load_keys(struct store *store, void (*row)(void *user, const s
 }
 
 enum ev_err store_load_outbox(struct store *store,
-                              void (*row)(void *user, int64_t sequence, enum store_outbox_kind kind, const char *key,
-                                          const char *body),
+                              void (*row)(void *user, int64_t sequence, enum store_outbox_kind kind,
+                                          const char *key, const char *body),
                               void *user)
 {
     sqlite3_stmt *st = NULL;
@@ -156,12 +158,13 @@ enum ev_err store_load_outbox(struct store *store,
     return reader_finish(st, rc);
 }
 
-enum ev_err store_load_offset(struct store *store, const char *cluster_id, const char *topic, int32_t partition,
-                              int64_t *ret_next_offset)
+enum ev_err store_load_offset(struct store *store, const char *cluster_id, const char *topic,
+                              int32_t partition, int64_t *ret_next_offset)
 {
     sqlite3_stmt *st = NULL;
-    if (reader_prepare(store, "SELECT next_offset FROM kafka_offset WHERE cluster_id=?1 AND topic=?2 AND partition=?3",
-                       &st) != EV_OK)
+    if (reader_prepare(
+            store, "SELECT next_offset FROM kafka_offset WHERE cluster_id=?1 AND topic=?2 AND partition=?3",
+            &st) != EV_OK)
         return EV_ERR_DB;
     store_bind_text(st, 1, cluster_id);
     store_bind_text(st, 2, topic);
@@ -193,12 +196,14 @@ enum ev_err store_load_weather(struct store *store,
 {
     sqlite3_stmt *st = NULL;
     int rc;
-    if (reader_prepare(store, "SELECT city, temperature_c, alert, observed_at_ms, source FROM weather ORDER BY city",
+    if (reader_prepare(store,
+                       "SELECT city, temperature_c, alert, observed_at_ms, source FROM weather ORDER BY city",
                        &st) != EV_OK)
         return EV_ERR_DB;
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
         row(user, (const char *)sqlite3_column_text(st, 0), sqlite3_column_double(st, 1),
-            sqlite3_column_int(st, 2) != 0, sqlite3_column_int64(st, 3), (const char *)sqlite3_column_text(st, 4));
+            sqlite3_column_int(st, 2) != 0, sqlite3_column_int64(st, 3),
+            (const char *)sqlite3_column_text(st, 4));
     return reader_finish(st, rc);
 }
 
@@ -211,7 +216,8 @@ static enum ev_err find_one_session(sqlite3_stmt *st, struct store_session *ret_
     return err == EV_OK && rc == SQLITE_DONE ? EV_ERR_NOT_FOUND : err;
 }
 
-enum ev_err store_find_session(struct store *store, const struct session_id *id, struct store_session *ret_session)
+enum ev_err store_find_session(struct store *store, const struct session_id *id,
+                               struct store_session *ret_session)
 {
     sqlite3_stmt *st = NULL;
     if (reader_prepare(store, "SELECT * FROM session WHERE id=?1", &st) != EV_OK)
@@ -234,11 +240,11 @@ enum ev_err store_find_session_by_request(struct store *store, const struct driv
 /* The filters are constant text; every value is bound. */
 static void session_list_sql(const struct store_session_query *query, char *ret_sql, size_t capacity)
 {
-    (void)snprintf(ret_sql, capacity, "SELECT * FROM session WHERE 1%s%s%s%s%s%s ORDER BY id DESC LIMIT ?7",
-                   query->state >= 0 ? " AND state = ?1" : "", query->driver != NULL ? " AND driver_id = ?2" : "",
-                   query->cp != NULL ? " AND cp_id = ?3" : "",
-                   query->from_ms >= 0 ? " AND requested_at_ms >= ?4" : "",
-                   query->to_ms >= 0 ? " AND requested_at_ms < ?5" : "", query->after[0] != '\0' ? " AND id < ?6" : "");
+    (void)snprintf(
+        ret_sql, capacity, "SELECT * FROM session WHERE 1%s%s%s%s%s%s ORDER BY id DESC LIMIT ?7",
+        query->state >= 0 ? " AND state = ?1" : "", query->driver != NULL ? " AND driver_id = ?2" : "",
+        query->cp != NULL ? " AND cp_id = ?3" : "", query->from_ms >= 0 ? " AND requested_at_ms >= ?4" : "",
+        query->to_ms >= 0 ? " AND requested_at_ms < ?5" : "", query->after[0] != '\0' ? " AND id < ?6" : "");
 }
 
 enum ev_err store_list_sessions(struct store *store, const struct store_session_query *query,
@@ -272,8 +278,9 @@ enum ev_err store_list_audit(struct store *store, int64_t before, const char *ac
 {
     sqlite3_stmt *st = NULL;
     int rc;
-    const char *sql = action != NULL ? "SELECT * FROM audit WHERE seq < ?1 AND action = ?3 ORDER BY seq DESC LIMIT ?2"
-                                     : "SELECT * FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
+    const char *sql = action != NULL
+                          ? "SELECT * FROM audit WHERE seq < ?1 AND action = ?3 ORDER BY seq DESC LIMIT ?2"
+                          : "SELECT * FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
     if (reader_prepare(store, sql, &st) != EV_OK)
         return EV_ERR_DB;
     (void)sqlite3_bind_int64(st, 1, before > 0 ? before : INT64_MAX);

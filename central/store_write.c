@@ -6,23 +6,28 @@
 /* One statement for each change kind, in the order of enum store_write_statement. */
 static const char *const STATEMENT_SQL[WRITE_STATEMENT_COUNT] = {
     [WRITE_CHARGE_POINT] =
-        "INSERT INTO charge_point VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) ON CONFLICT (id) DO UPDATE SET "
+        "INSERT INTO charge_point VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) ON CONFLICT (id) DO "
+        "UPDATE SET "
         "city=?2, lat=?3, lon=?4, price_cents_per_kwh=?5, max_power_w=?6, speed=?7, holds=?8, key_epoch=?9, "
         "key_sha256=?10, revoked=?11, registered=?12, plugged=?13",
     [WRITE_SESSION] =
         "INSERT INTO session VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18) "
-        "ON CONFLICT (id) DO UPDATE SET state=?5, stop_reason=?6, reason=?7, started_at_ms=?9, ended_at_ms=?10, "
+        "ON CONFLICT (id) DO UPDATE SET state=?5, stop_reason=?6, reason=?7, started_at_ms=?9, "
+        "ended_at_ms=?10, "
         "settling_since_ms=?11, energy_wms=?12, energy_wh=?14, cost_cents=?15, pending_stop=?17, is_open=?18",
-    [WRITE_NODE] = "INSERT INTO node VALUES (?1,?2,?3,?4,?5) ON CONFLICT (role, id) DO UPDATE SET key_sha256=?3, "
-                   "revoked=?4, registered=?5",
-    [WRITE_KEY] = "INSERT INTO telemetry_key VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT (owner, epoch) DO UPDATE "
-                  "SET superseded_at_ms=?5, last_sequence=?6, declared_last_sequence=?7, send_sequence_reserved=?8",
+    [WRITE_NODE] =
+        "INSERT INTO node VALUES (?1,?2,?3,?4,?5) ON CONFLICT (role, id) DO UPDATE SET key_sha256=?3, "
+        "revoked=?4, registered=?5",
+    [WRITE_KEY] =
+        "INSERT INTO telemetry_key VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT (owner, epoch) DO UPDATE "
+        "SET superseded_at_ms=?5, last_sequence=?6, declared_last_sequence=?7, send_sequence_reserved=?8",
     [WRITE_DROP_KEY] = "DELETE FROM telemetry_key WHERE owner=?1 AND epoch=?2",
     [WRITE_DROP_KEYS] = "DELETE FROM telemetry_key WHERE owner=?1",
     [WRITE_OUTBOX] = "INSERT INTO outbox VALUES (?1,?2,?3,?4)",
     [WRITE_DROP_OUTBOX] = "DELETE FROM outbox WHERE sequence=?1",
-    [WRITE_OFFSET] = "INSERT INTO kafka_offset VALUES (?1,?2,?3,?4) ON CONFLICT (cluster_id, topic, partition) "
-                     "DO UPDATE SET next_offset=?4",
+    [WRITE_OFFSET] =
+        "INSERT INTO kafka_offset VALUES (?1,?2,?3,?4) ON CONFLICT (cluster_id, topic, partition) "
+        "DO UPDATE SET next_offset=?4",
     [WRITE_SETTING] = "INSERT INTO setting VALUES (?1,?2) ON CONFLICT (name) DO UPDATE SET value=?2",
     [WRITE_CURVE] = "INSERT INTO curve VALUES (?1,?2,?3,?4,?5) ON CONFLICT (session_id, at_ms) DO UPDATE SET "
                     "power_w=?3, energy_wms=?4, soc_permille=?5",
@@ -40,8 +45,8 @@ enum ev_err store_writer_init(struct store_writer *writer, sqlite3 *db)
     memset(writer, 0, sizeof *writer);
     writer->db = db;
     for (size_t i = 0; i < WRITE_STATEMENT_COUNT; i++) {
-        if (sqlite3_prepare_v3(db, STATEMENT_SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &writer->statements[i], NULL) !=
-            SQLITE_OK) {
+        if (sqlite3_prepare_v3(db, STATEMENT_SQL[i], -1, SQLITE_PREPARE_PERSISTENT, &writer->statements[i],
+                               NULL) != SQLITE_OK) {
             store_writer_fini(writer);
             return EV_ERR_DB;
         }
