@@ -60,6 +60,7 @@ struct loop_hook {
 struct post {
     struct post *next;
     loop_callback function;
+    loop_callback dropped; /* NULL: nothing to do then */
     void *arg;
 };
 
@@ -146,6 +147,9 @@ static void mailbox_close(struct loop_mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->mutex);
     while (post != NULL) {
         struct post *next = post->next;
+        if (post->dropped != NULL) {
+            post->dropped(post->arg);
+        }
         free(post);
         post = next;
     }
@@ -173,11 +177,12 @@ void loop_mailbox_put(struct loop_mailbox *mailbox)
     }
 }
 
-bool loop_mailbox_post(struct loop_mailbox *mailbox, loop_callback function, void *arg)
+static bool mailbox_post(struct loop_mailbox *mailbox, loop_callback function, loop_callback dropped,
+                         void *arg)
 {
     struct post *post = calloc(1, sizeof *post);
     EV_ASSERT(post != NULL);
-    *post = (struct post){.function = function, .arg = arg};
+    *post = (struct post){.function = function, .dropped = dropped, .arg = arg};
     pthread_mutex_lock(&mailbox->mutex);
     bool open = mailbox->eventfd >= 0;
     if (open) {
@@ -200,9 +205,16 @@ bool loop_mailbox_post(struct loop_mailbox *mailbox, loop_callback function, voi
     return open;
 }
 
+void loop_mailbox_post(struct loop_mailbox *mailbox, loop_callback function, loop_callback dropped, void *arg)
+{
+    if (!mailbox_post(mailbox, function, dropped, arg) && dropped != NULL) {
+        dropped(arg);
+    }
+}
+
 void loop_post(struct loop *loop, loop_callback function, void *arg)
 {
-    bool posted = loop_mailbox_post(loop->mailbox, function, arg);
+    bool posted = mailbox_post(loop->mailbox, function, NULL, arg);
     EV_ASSERT(posted);
 }
 

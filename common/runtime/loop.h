@@ -89,10 +89,12 @@ void loop_post(struct loop *loop, loop_callback function, void *arg);
 /* In the loop's thread: calls at once what is posted by now. For whoever joins a thread that posts. */
 void loop_serve_posts(struct loop *loop);
 
-/* A counted reference to where posts go: outlives the loop. loop_mailbox_post is false, and does nothing,
- * once the loop is gone. Posts that are still waiting when the loop is freed are dropped. */
+/* A counted reference to where posts go; it outlives the loop. A post that the loop does not come to, because
+ * it is freed first or is gone already, is dropped: dropped(arg) is called instead, in the thread that frees
+ * the loop or that posts. Use it where a thread may end after its loop. */
 struct loop_mailbox *loop_mailbox_get(struct loop *loop);
-bool loop_mailbox_post(struct loop_mailbox *mailbox, loop_callback function, void *arg);
+void loop_mailbox_post(struct loop_mailbox *mailbox, loop_callback function, loop_callback dropped,
+                       void *arg);
 void loop_mailbox_put(struct loop_mailbox *mailbox);
 
 /* --- clocks --- */
