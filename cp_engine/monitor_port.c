@@ -14,7 +14,8 @@
 struct monitor_port {
     struct loop *loop;
     struct listener *listener;
-    struct connection *link; /* NULL: none */
+    struct connection *link;     /* NULL: none */
+    struct connection *replaced; /* the one before, while it closes; NULL: none */
     struct message_identify identify;
     struct monitor_port_callbacks callbacks;
     void *user;
@@ -75,6 +76,9 @@ static void on_closed(struct connection *connection, enum ev_err err, const char
 {
     struct monitor_port *port = user;
 
+    if (connection == port->replaced) {
+        port->replaced = NULL;
+    }
     if (connection != port->link) {
         return;
     }
@@ -103,6 +107,8 @@ static void on_accept(struct connection *connection, void *user)
     if (old != NULL) {
         log_warn("monitor.replaced", log_str("address", connection_peer_address(old)),
                  log_str("by", connection_peer_address(connection)));
+        connection_free(port->replaced);
+        port->replaced = old;
         link_refuse(old, MESSAGE_REFUSE_REPLACED, "another monitor with the pairing key has connected");
     }
     log_info("monitor.connected", log_str("address", connection_peer_address(connection)));
@@ -160,6 +166,7 @@ void monitor_port_free(struct monitor_port *port)
         return;
     }
     connection_free(port->link);
+    connection_free(port->replaced);
     listener_free(port->listener);
     free(port);
 }

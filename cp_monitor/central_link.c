@@ -13,6 +13,7 @@ struct central_link {
     struct central_link_callbacks callbacks;
     void *user;
     struct connection *connection; /* NULL: none */
+    struct connection *leaving;    /* hung up, still sending; NULL: none */
     struct loop_timer *retry;
     struct backoff backoff;
     bool dial_failed; /* to be told from the timer */
@@ -98,6 +99,7 @@ void central_link_free(struct central_link *link)
         return;
     }
     connection_free(link->connection);
+    connection_free(link->leaving);
     loop_timer_free(link->retry);
     free(link);
 }
@@ -119,16 +121,28 @@ void central_link_dial(struct central_link *link, struct tls_credentials *creden
     }
 }
 
+static void on_left(struct connection *connection, enum ev_err err, const char *text, void *user)
+{
+    struct central_link *link = user;
+
+    (void)err;
+    (void)text;
+    if (connection == link->leaving) {
+        link->leaving = NULL;
+    }
+}
+
 void central_link_hang_up(struct central_link *link)
 {
+    static const struct connection_callbacks callbacks = {.on_closed = on_left};
     struct connection *connection = link->connection;
 
     link->connection = NULL;
     if (connection != NULL) {
-        static const struct connection_callbacks silent = {0};
-
-        connection_set_callbacks(connection, &silent, NULL);
-        connection_close(connection); /* it frees itself */
+        connection_free(link->leaving);
+        link->leaving = connection;
+        connection_set_callbacks(connection, &callbacks, link);
+        connection_close(connection);
     }
 }
 
