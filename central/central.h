@@ -11,7 +11,6 @@
 
 struct accounts;
 struct api;
-struct audit;
 struct control_port;
 struct dispatch;
 struct events;
@@ -84,22 +83,13 @@ struct central {
     struct kafka_link *kafka_link;
     struct telemetry_ingest *telemetry_ingest;
     struct request_ingest *request_ingest;
-    struct audit *audit;       /* B: hash chain and file */
-    struct accounts *accounts; /* B: the admin and sign-ins */
-    struct api *api;           /* B: HTTP at once, HTTPS from central_on_certificate on */
-    struct events *events;     /* B: Server-Sent Events */
+    struct accounts *accounts; /* the admin and sign-ins */
+    struct api *api;           /* HTTP at once, HTTPS from the first certificate on */
+    struct events *events;     /* Server-Sent Events */
     struct central_options options;
     struct central_counters counters;
     struct central_health health;
     int64_t started_wall_ms;
 };
-
-/* What main.c calls of B's parts, in this order:
- *   store_open; audit_open(central, &central->audit); accounts_open(central, &central->accounts);
- *   events_new(central, &central->events); api_new(central, &central->api)   -> HTTP listens
- *   api_on_certificate(central->api)    -> first certificate and each renewal: HTTPS listens, or takes the
- * new one api_free, events_free, accounts_close, audit_close, store_close          -> each accepts NULL
- *   central_admin_password_main(argc, argv), central_audit_verify_main(argc, argv) -> exit status of the
- * subcommands */
 
 #endif

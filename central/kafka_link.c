@@ -20,7 +20,7 @@ struct kafka_link {
     struct loop_timer *timer;
     struct backoff backoff;
     char cluster_id[64]; /* attached to; "" none */
-    char asked_id[64];
+    char asked_id[64];   /* being asked about */
     bool up;
 };
 
@@ -51,7 +51,7 @@ static void set_health(struct kafka_link *link, bool ok, const char *text)
         }
     }
     health->kafka = ok;
-    (void)snprintf(health->kafka_text, sizeof health->kafka_text, "%s", text);
+    (void)snprintf(health->kafka_text, sizeof health->kafka_text, "%.119s", text);
 }
 
 static void retry(struct kafka_link *link, const char *text)
@@ -90,7 +90,7 @@ static void on_offsets(void *user, enum ev_err err, const char *text, const stru
     telemetry_ingest_attach(central->telemetry_ingest, link->cluster_id, offsets, count);
     request_ingest_attach(central->request_ingest, link->cluster_id, offsets, count);
     if (strcmp(before, link->cluster_id) != 0) {
-        char detail[160];
+        char detail[200];
 
         (void)snprintf(detail, sizeof detail, "%.60s -> %.60s: a new log, read from its beginning",
                        before[0] != '\0' ? before : "none", link->cluster_id);

@@ -1,14 +1,10 @@
 /* ev_central - the brain of the charging network: options, subcommands, and off it goes. */
-#include "central/accounts.h"
-#include "central/audit.h"
+#include "central/admin_tools.h"
 #include "central/central_run.h"
 #include "common/runtime/options.h"
-#include "common/runtime/state_dir.h"
-#include "common/wire/seal.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 static const struct option_spec option_table[] = {
@@ -197,50 +193,6 @@ static int fill(const struct options *options, struct central_options *ret_optio
     return 0;
 }
 
-/* From a terminal without echo; from a pipe one line; empty: a random one. */
-static bool read_password(char *password, size_t capacity)
-{
-    struct termios before;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    bool got = false;
-
-    if (terminal) {
-        struct termios silent = before;
-
-        silent.c_lflag &= (tcflag_t)~ECHO;
-        (void)fputs("New password (empty: a random one): ", stderr);
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    }
-    got = fgets(password, (int)capacity, stdin) != NULL;
-    if (terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        (void)fputc('\n', stderr);
-    }
-    if (!got) {
-        return false;
-    }
-    password[strcspn(password, "\r\n")] = '\0';
-    return password[0] != '\0';
-}
-
-static int set_password(const char *state_dir)
-{
-    char password[ACCOUNTS_PASSWORD_MAX + 3];
-    struct failure failure = {.text = ""};
-
-    if (seal_init() != EV_OK) {
-        return 1;
-    }
-    if (accounts_set_password(state_dir, read_password(password, sizeof password) ? password : NULL,
-                              &failure) != EV_OK) {
-        (void)fprintf(stderr, "ev_central: %s\n", failure.text);
-        return 1;
-    }
-    (void)printf("The admin's password is set; it is in %s/admin-password. All sign-ins have ended.\n",
-                 state_dir);
-    return 0;
-}
-
 int main(int argc, char *argv[])
 {
     struct options *options = NULL;
@@ -254,9 +206,9 @@ int main(int argc, char *argv[])
     }
     subcommand = options_argument(options, 0);
     if (subcommand != NULL && strcmp(subcommand, "admin-password") == 0) {
-        exit_code = set_password(options_text(options, "state-dir"));
+        exit_code = central_admin_password(options_text(options, "state-dir"));
     } else if (subcommand != NULL) {
-        exit_code = audit_verify(options_text(options, "state-dir"));
+        exit_code = central_audit_verify(options_text(options, "state-dir"));
     } else {
         exit_code = fill(options, &central_options, web, sizeof web);
         if (exit_code == 0) {
