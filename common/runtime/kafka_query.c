@@ -1,324 +1,364 @@
-/* kafka_query.c - what may take seconds: each query has a thread and a client of its own and answers on the
- * loop. */
+#include "common/runtime/kafka_internal.h"
+
+#include "common/runtime/limits.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/runtime/kafka_internal.h"
-#include "common/runtime/limits.h"
-
-enum query_kind { QUERY_CREATE_TOPICS, QUERY_CLUSTER_ID, QUERY_OFFSETS };
-
-struct topic {
-    char name[64];
+struct topic_wanted {
+    char *topic;
     int partitions;
     bool compacted;
+    bool exists;
+    int found_partitions;
 };
 
 struct kafka_query {
-    enum query_kind kind;
     struct loop_mailbox *mailbox;
-    rd_kafka_conf_t *conf;
-    int timeout_ms;
-    struct topic *topics;
+    struct kafka_settings settings;
+    void (*work)(struct kafka_query *query, rd_kafka_t *handle); /* on the thread */
+    struct topic_wanted *topics;
     size_t topic_count;
-    bool cancelled; /* loop thread alone */
+    int timeout_ms;
+    /* the answer */
+    enum ev_err err;
+    struct failure failure;
+    char *cluster_id;
+    struct kafka_offsets *offsets;
+    size_t offset_count;
+    /* the loop's thread only; all NULL: cancelled */
     kafka_on_done on_done;
     kafka_on_cluster_id on_cluster_id;
     kafka_on_offsets on_offsets;
     void *user;
-    enum ev_err err;
-    char text[300]; /* or the cluster's id */
-    struct kafka_offsets *offsets;
-    size_t offset_count;
 };
 
-static void query_free(struct kafka_query *query)
+static void query_free(void *arg)
 {
-    if (query->mailbox != NULL)
-        loop_mailbox_put(query->mailbox);
-    if (query->conf != NULL)
-        rd_kafka_conf_destroy(query->conf);
+    struct kafka_query *query = arg;
+    for (size_t i = 0; i < query->topic_count; i++) {
+        free(query->topics[i].topic);
+    }
     free(query->topics);
+    free(query->cluster_id);
     free(query->offsets);
+    kafka_settings_fini(&query->settings);
+    loop_mailbox_put(query->mailbox);
     free(query);
 }
 
-void kafka_query_cancel(struct kafka_query *query)
-{
-    if (query != NULL)
-        query->cancelled = true;
-}
-
-static void answer(void *arg)
+/* On the loop. */
+static void query_finish(void *arg)
 {
     struct kafka_query *query = arg;
-    if (!query->cancelled) {
-        switch (query->kind) {
-        case QUERY_CREATE_TOPICS:
-            query->on_done(query->user, query->err, query->text);
-            break;
-        case QUERY_CLUSTER_ID:
-            query->on_cluster_id(query->user, query->err, query->text);
-            break;
-        case QUERY_OFFSETS:
-            query->on_offsets(query->user, query->err, query->text, query->offsets, query->offset_count);
-            break;
-        }
+    const char *text = query->failure.text;
+    if (query->on_done != NULL) {
+        query->on_done(query->user, query->err, text);
+    } else if (query->on_cluster_id != NULL) {
+        query->on_cluster_id(query->user, query->err, query->err == EV_OK ? query->cluster_id : text);
+    } else if (query->on_offsets != NULL) {
+        bool good = query->err == EV_OK;
+        query->on_offsets(query->user, query->err, text, good ? query->offsets : NULL,
+                          good ? query->offset_count : 0);
     }
     query_free(query);
 }
 
-/* The loop is gone: nobody waits for the answer. */
-static void drop(void *arg)
-{
-    query_free(arg);
-}
-
-static void fail(struct kafka_query *query, rd_kafka_resp_err_t code)
-{
-    bool away = code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    query->err = away ? EV_ERR_TIMEOUT : kafka_error_of(code);
-    (void)snprintf(query->text, sizeof query->text, "%s", rd_kafka_err2str(code));
-}
-
-static const rd_kafka_metadata_topic_t *find_topic(const rd_kafka_metadata_t *metadata, const char *name)
-{
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        if (strcmp(metadata->topics[i].topic, name) == 0 &&
-            metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            return &metadata->topics[i];
-    }
-    return NULL;
-}
-
-/* ---- creating topics ---- */
-
-static rd_kafka_NewTopic_t *new_topic(const struct topic *topic)
-{
-    char text[256];
-    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic->name, topic->partitions, -1, text, sizeof text);
-    if (made != NULL && topic->compacted)
-        (void)rd_kafka_NewTopic_set_config(made, "cleanup.policy", "compact");
-    return made;
-}
-
-static void read_created(struct kafka_query *query, rd_kafka_event_t *event)
-{
-    size_t count = 0;
-    if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rd_kafka_resp_err_t code = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
-        fail(query, code);
-        if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
-            query->err = EV_ERR_UNSUPPORTED;
-        return;
-    }
-    const rd_kafka_topic_result_t **results =
-        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
-    for (size_t i = 0; i < count; i++) {
-        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-            continue;
-        fail(query, code);
-        (void)snprintf(query->text, sizeof query->text, "topic %s: %s",
-                       rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(code));
-    }
-}
-
-static void create_missing(struct kafka_query *query, rd_kafka_t *rk, const rd_kafka_metadata_t *metadata)
-{
-    rd_kafka_NewTopic_t *missing[64];
-    size_t count = 0;
-    for (size_t i = 0; i < query->topic_count && count < 64; i++) {
-        if (find_topic(metadata, query->topics[i].name) == NULL) {
-            rd_kafka_NewTopic_t *made = new_topic(&query->topics[i]);
-            if (made != NULL)
-                missing[count++] = made;
-        }
-    }
-    if (count == 0)
-        return;
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, query->timeout_ms, NULL, 0);
-    rd_kafka_CreateTopics(rk, missing, count, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, query->timeout_ms + 1000);
-    read_created(query, event);
-    if (event != NULL)
-        rd_kafka_event_destroy(event);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_NewTopic_destroy_array(missing, count);
-}
-
-/* ---- offsets ---- */
-
-static void add_offsets(struct kafka_query *query, rd_kafka_t *rk, const struct topic *topic,
-                        const rd_kafka_metadata_topic_t *found)
-{
-    struct kafka_offsets *grown =
-        realloc(query->offsets, (query->offset_count + (size_t)found->partition_cnt) * sizeof *grown);
-    EV_ASSERT(grown != NULL);
-    query->offsets = grown;
-    for (int partition = 0; partition < found->partition_cnt && query->err == EV_OK; partition++) {
-        int64_t begin = 0, end = 0;
-        rd_kafka_resp_err_t code =
-            rd_kafka_query_watermark_offsets(rk, topic->name, partition, &begin, &end, query->timeout_ms);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            fail(query, code);
-            return;
-        }
-        query->offsets[query->offset_count++] =
-            (struct kafka_offsets){.topic = topic->name, .partition = partition, .begin = begin, .end = end};
-    }
-}
-
-static void read_offsets(struct kafka_query *query, rd_kafka_t *rk, const rd_kafka_metadata_t *metadata)
-{
-    for (size_t i = 0; i < query->topic_count && query->err == EV_OK; i++) {
-        const rd_kafka_metadata_topic_t *found = find_topic(metadata, query->topics[i].name);
-        if (found == NULL) {
-            query->err = EV_ERR_NOT_FOUND;
-            (void)snprintf(query->text, sizeof query->text, "there is no topic %s", query->topics[i].name);
-        } else {
-            add_offsets(query, rk, &query->topics[i], found);
-        }
-    }
-    if (query->err != EV_OK)
-        query->offset_count = 0;
-}
-
-/* ---- the thread ---- */
-
-static void run_query(struct kafka_query *query, rd_kafka_t *rk)
-{
-    const rd_kafka_metadata_t *metadata = NULL;
-    if (query->kind == QUERY_CLUSTER_ID) {
-        char *id = rd_kafka_clusterid(rk, query->timeout_ms);
-        if (id == NULL) {
-            fail(query, RD_KAFKA_RESP_ERR__TIMED_OUT);
-        } else {
-            (void)snprintf(query->text, sizeof query->text, "%s", id);
-            rd_kafka_mem_free(rk, id);
-        }
-        return;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, query->timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        fail(query, code);
-        return;
-    }
-    if (query->kind == QUERY_CREATE_TOPICS)
-        create_missing(query, rk, metadata);
-    else
-        read_offsets(query, rk, metadata);
-    rd_kafka_metadata_destroy(metadata);
-}
-
-static void *query_thread(void *arg)
+static void *query_main(void *arg)
 {
     struct kafka_query *query = arg;
-    char text[256];
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, query->conf, text, sizeof text);
-    if (rk == NULL) {
-        query->err = EV_ERR_USAGE;
-        (void)snprintf(query->text, sizeof query->text, "%s", text);
-    } else {
-        query->conf = NULL; /* the client's now */
-        run_query(query, rk);
-        rd_kafka_destroy(rk);
+    rd_kafka_conf_t *conf = NULL;
+    char error[256] = "";
+    query->err = kafka_conf_new(&query->settings, NULL, &conf, &query->failure);
+    if (query->err == EV_OK) {
+        rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+        if (handle == NULL) {
+            rd_kafka_conf_destroy(conf);
+            query->err = failure_set(&query->failure, EV_ERR_USAGE, "Kafka: %s", error);
+        } else {
+            query->work(query, handle);
+            rd_kafka_destroy(handle);
+        }
     }
-    loop_mailbox_post(query->mailbox, answer, drop, query);
+    loop_mailbox_post(query->mailbox, query_finish, query_free, query);
     return NULL;
 }
 
-static struct kafka_query *query_new(struct loop *loop, const struct kafka_config *config,
-                                     enum query_kind kind, size_t topic_count, int timeout_ms, void *user)
+static void query_fail(struct kafka_query *query, rd_kafka_resp_err_t code, const char *what)
+{
+    enum ev_err err = kafka_err(code);
+    query->err =
+        err == EV_ERR_TIMEOUT
+            ? failure_set(&query->failure, err, "Kafka at %s cannot be reached", query->settings.brokers)
+            : failure_set(&query->failure, err, "%s: %s", what, rd_kafka_err2str(code));
+}
+
+static enum ev_err query_new(struct loop *loop, const struct kafka_config *config, int timeout_ms,
+                             size_t topic_count, struct kafka_query **ret_query)
 {
     struct kafka_query *query = calloc(1, sizeof *query);
-    EV_ASSERT(query != NULL);
-    query->kind = kind;
-    query->timeout_ms = timeout_ms;
-    query->user = user;
-    query->mailbox = loop_mailbox_get(loop);
-    query->topics = calloc(topic_count + 1, sizeof *query->topics);
-    query->topic_count = topic_count;
-    EV_ASSERT(query->topics != NULL);
-    if (kafka_conf_new(config, &query->conf, NULL) == EV_OK) {
-        rd_kafka_conf_set_error_cb(query->conf, NULL);
-        rd_kafka_conf_set_stats_cb(query->conf, NULL);
-        kafka_conf_set(query->conf, "statistics.interval.ms", "0");
-        if (kafka_conf_set_properties(query->conf, config, NULL) == EV_OK)
-            return query;
+    if (query == NULL) {
+        return EV_ERR_NOMEM;
     }
-    query_free(query);
-    return NULL;
+    query->mailbox = loop_mailbox_get(loop);
+    query->timeout_ms = timeout_ms;
+    query->topics = calloc(topic_count + 1, sizeof *query->topics);
+    if (query->topics == NULL || kafka_settings_copy(config, &query->settings) != EV_OK) {
+        query_free(query);
+        return EV_ERR_NOMEM;
+    }
+    *ret_query = query;
+    return EV_OK;
+}
+
+static bool query_add_topic(struct kafka_query *query, const char *topic, int partitions, bool compacted)
+{
+    struct topic_wanted *wanted = &query->topics[query->topic_count];
+    *wanted = (struct topic_wanted){.topic = strdup(topic), .partitions = partitions, .compacted = compacted};
+    query->topic_count += wanted->topic != NULL;
+    return wanted->topic != NULL;
 }
 
 static enum ev_err query_start(struct kafka_query *query, struct kafka_query **ret_query)
 {
+    sigset_t all;
+    sigset_t before;
     pthread_t thread;
     pthread_attr_t attributes;
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&thread, &attributes, query_thread, query);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    if (rc != 0) {
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&thread, &attributes, query_main, query);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (result != 0) {
         query_free(query);
         return EV_ERR_NOMEM;
     }
-    if (ret_query != NULL)
-        *ret_query = query;
+    *ret_query = query;
     return EV_OK;
 }
 
-static void copy_topic(struct topic *topic, const char *name)
+void kafka_query_cancel(struct kafka_query *query)
 {
-    EV_ASSERT(strlen(name) < sizeof topic->name);
-    (void)snprintf(topic->name, sizeof topic->name, "%s", name);
+    if (query != NULL) {
+        query->on_done = NULL;
+        query->on_cluster_id = NULL;
+        query->on_offsets = NULL;
+    }
+}
+
+/* --- what exists --- */
+
+/* Asks for all topics: to ask for one by name may create it. */
+static bool query_look_up_topics(struct kafka_query *query, rd_kafka_t *handle)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 1, NULL, &metadata, query->timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        query_fail(query, code, "metadata");
+        return false;
+    }
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[i];
+        for (size_t j = 0; j < query->topic_count; j++) {
+            struct topic_wanted *wanted = &query->topics[j];
+            if (strcmp(wanted->topic, found->topic) == 0 && found->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                wanted->exists = true;
+                wanted->found_partitions = found->partition_cnt;
+            }
+        }
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
+/* --- creating topics --- */
+
+static rd_kafka_NewTopic_t *new_topic(const struct topic_wanted *wanted)
+{
+    char error[256] = "";
+    /* Replication as the broker is configured: 1 on one broker, more in a cluster. */
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(wanted->topic, wanted->partitions, -1, error, sizeof error);
+    EV_ASSERT(topic != NULL); /* names and counts are ours */
+    if (wanted->compacted) {
+        rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+    }
+    return topic;
+}
+
+static void query_read_created(struct kafka_query *query, rd_kafka_event_t *event)
+{
+    size_t count = 0;
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        query_fail(query, code, "the topics cannot be created");
+        return;
+    }
+    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+    const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &count);
+    for (size_t i = 0; i < count; i++) {
+        code = rd_kafka_topic_result_error(topics[i]);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            const char *text = rd_kafka_topic_result_error_string(topics[i]);
+            query->err = failure_set(&query->failure, kafka_err(code), "topic %s cannot be created: %s",
+                                     rd_kafka_topic_result_name(topics[i]),
+                                     text != NULL ? text : rd_kafka_err2str(code));
+            return;
+        }
+    }
+}
+
+static void work_create_topics(struct kafka_query *query, rd_kafka_t *handle)
+{
+    rd_kafka_NewTopic_t *missing[64] = {NULL};
+    size_t count = 0;
+    if (!query_look_up_topics(query, handle)) {
+        return;
+    }
+    for (size_t i = 0; i < query->topic_count; i++) {
+        if (!query->topics[i].exists) {
+            missing[count++] = new_topic(&query->topics[i]);
+        }
+    }
+    if (count == 0) {
+        return;
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    char error[256] = "";
+    rd_kafka_AdminOptions_set_request_timeout(options, query->timeout_ms, error, sizeof error);
+    rd_kafka_CreateTopics(handle, missing, count, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, query->timeout_ms + 1000);
+    if (event == NULL) {
+        query_fail(query, RD_KAFKA_RESP_ERR__TIMED_OUT, "");
+    } else {
+        query_read_created(query, event);
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy_array(missing, count);
 }
 
 enum ev_err kafka_create_topics(struct loop *loop, const struct kafka_config *config,
                                 const struct kafka_topic_spec *topics, size_t count, int timeout_ms,
                                 kafka_on_done on_done, void *user, struct kafka_query **ret_query)
 {
-    struct kafka_query *query = query_new(loop, config, QUERY_CREATE_TOPICS, count, timeout_ms, user);
-    if (query == NULL)
-        return EV_ERR_USAGE;
+    struct kafka_query *query = NULL;
+    EV_ASSERT(count <= 64);
+    enum ev_err err = query_new(loop, config, timeout_ms, count, &query);
+    if (err != EV_OK) {
+        return err;
+    }
+    query->work = work_create_topics;
     query->on_done = on_done;
+    query->user = user;
     for (size_t i = 0; i < count; i++) {
-        copy_topic(&query->topics[i], topics[i].topic);
-        query->topics[i].partitions = topics[i].partitions;
-        query->topics[i].compacted = topics[i].compacted;
+        if (!query_add_topic(query, topics[i].topic, topics[i].partitions, topics[i].compacted)) {
+            query_free(query);
+            return EV_ERR_NOMEM;
+        }
     }
     return query_start(query, ret_query);
+}
+
+/* --- cluster id --- */
+
+static void work_cluster_id(struct kafka_query *query, rd_kafka_t *handle)
+{
+    char *cluster_id = rd_kafka_clusterid(handle, query->timeout_ms);
+    if (cluster_id == NULL) {
+        query_fail(query, RD_KAFKA_RESP_ERR__TIMED_OUT, "");
+        return;
+    }
+    query->cluster_id = strdup(cluster_id);
+    rd_kafka_mem_free(handle, cluster_id);
+    query->err = query->cluster_id != NULL ? EV_OK : EV_ERR_NOMEM;
 }
 
 enum ev_err kafka_cluster_id(struct loop *loop, const struct kafka_config *config, int timeout_ms,
                              kafka_on_cluster_id on_cluster_id, void *user, struct kafka_query **ret_query)
 {
-    struct kafka_query *query = query_new(loop, config, QUERY_CLUSTER_ID, 0, timeout_ms, user);
-    if (query == NULL)
-        return EV_ERR_USAGE;
+    struct kafka_query *query = NULL;
+    enum ev_err err = query_new(loop, config, timeout_ms, 0, &query);
+    if (err != EV_OK) {
+        return err;
+    }
+    query->work = work_cluster_id;
     query->on_cluster_id = on_cluster_id;
+    query->user = user;
     return query_start(query, ret_query);
+}
+
+/* --- offsets --- */
+
+static bool query_topic_offsets(struct kafka_query *query, rd_kafka_t *handle,
+                                const struct topic_wanted *wanted)
+{
+    for (int32_t partition = 0; partition < wanted->found_partitions; partition++) {
+        struct kafka_offsets *offsets = &query->offsets[query->offset_count];
+        offsets->topic = wanted->topic;
+        offsets->partition = partition;
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+            handle, wanted->topic, partition, &offsets->begin, &offsets->end, query->timeout_ms);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            query_fail(query, code, wanted->topic);
+            return false;
+        }
+        query->offset_count++;
+    }
+    return true;
+}
+
+static void work_offsets(struct kafka_query *query, rd_kafka_t *handle)
+{
+    size_t total = 0;
+    if (!query_look_up_topics(query, handle)) {
+        return;
+    }
+    for (size_t i = 0; i < query->topic_count; i++) {
+        if (!query->topics[i].exists) {
+            query->err = failure_set(&query->failure, EV_ERR_NOT_FOUND, "topic %s does not exist",
+                                     query->topics[i].topic);
+            return;
+        }
+        total += (size_t)query->topics[i].found_partitions;
+    }
+    query->offsets = calloc(total + 1, sizeof *query->offsets);
+    if (query->offsets == NULL) {
+        query->err = failure_set(&query->failure, EV_ERR_NOMEM, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < query->topic_count; i++) {
+        if (!query_topic_offsets(query, handle, &query->topics[i])) {
+            return;
+        }
+    }
 }
 
 enum ev_err kafka_query_offsets(struct loop *loop, const struct kafka_config *config,
                                 const char *const *topics, size_t topic_count, int timeout_ms,
                                 kafka_on_offsets on_offsets, void *user, struct kafka_query **ret_query)
 {
-    struct kafka_query *query = query_new(loop, config, QUERY_OFFSETS, topic_count, timeout_ms, user);
-    if (query == NULL)
-        return EV_ERR_USAGE;
+    struct kafka_query *query = NULL;
+    enum ev_err err = query_new(loop, config, timeout_ms, topic_count, &query);
+    if (err != EV_OK) {
+        return err;
+    }
+    query->work = work_offsets;
     query->on_offsets = on_offsets;
-    for (size_t i = 0; i < topic_count; i++)
-        copy_topic(&query->topics[i], topics[i]);
+    query->user = user;
+    for (size_t i = 0; i < topic_count; i++) {
+        if (!query_add_topic(query, topics[i], 0, false)) {
+            query_free(query);
+            return EV_ERR_NOMEM;
+        }
+    }
     return query_start(query, ret_query);
 }

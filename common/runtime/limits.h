@@ -69,8 +69,6 @@
 #define KAFKA_CONSUMER_QUEUE_KBYTES_MAX (32 * 1024)
 /* Records handed over per wake: at about 1 us each the loop is never away for more than a few ms. */
 #define KAFKA_RECORDS_PER_WAKE 2048
-/* Delivery reports served per wake, for the same reason. */
-#define KAFKA_EVENTS_PER_WAKE 4096
 /* Partitions that one consumer may be assigned. */
 #define KAFKA_PARTITIONS_MAX 1024
 /* A file of the state directory that is read whole (keys, certificates, passwords, pairing files). */
