@@ -9,6 +9,8 @@
 #include "common/runtime/state_dir.h"
 #include "common/runtime/tls.h"
 
+#include <gnutls/abstract.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
