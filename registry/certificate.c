@@ -220,15 +220,16 @@ enum ev_err authority_issue(const struct authority *authority, gnutls_pubkey_t k
         gnutls_x509_crt_sign2(certificate, authority->certificate, authority->key, GNUTLS_DIG_SHA256, 0) < 0)
         err = EV_ERR_CRYPTO;
     if (err == EV_OK)
-        err = tls_parse_identity(certificate, &named); /* what every peer will read in it */
-    if (err == EV_OK)
         err = certificate_export(certificate, &made.pem);
+    if (err == EV_OK)
+        err = tls_parse_identity_pem(made.pem, &named); /* what every peer will read in it */
     if (err == EV_OK) {
         (void)snprintf(made.serial, sizeof made.serial, "%s", named.serial);
         made.expires_at_ms = (int64_t)until * 1000;
         *ret_certificate = made;
     } else {
         (void)failure_set(ret_failure, err, "%s", why.text);
+        authority_certificate_fini(&made);
     }
     if (certificate != NULL)
         gnutls_x509_crt_deinit(certificate);
