@@ -378,22 +378,32 @@ static void on_stop(struct step *step)
     }
 }
 
+static void report_remove(struct supply *supply, struct supply_report *report)
+{
+    size_t after = supply->unsettled_count - (size_t)(report - supply->unsettled) - 1;
+
+    memmove(report, report + 1, after * sizeof *report);
+    supply->unsettled_count--;
+}
+
 static void on_settled(struct step *step)
 {
     struct supply *supply = step->supply;
     const struct session_id *session_id = &step->event->settled.session_id;
     struct supply_report *report = report_find(supply, session_id);
 
-    if (report == NULL) {
+    if (report == NULL || report->settled) {
         return; /* the answer to a repeated report */
     }
-    journal_add(step, SUPPLY_JOURNAL_SETTLED, session_id, report->started_at_ms);
     log_add(step, "supply.settled", session_id, "Central settled %llu Wh, %llu cents",
             (unsigned long long)step->event->settled.energy_wh,
             (unsigned long long)step->event->settled.cost_cents);
-    size_t after = supply->unsettled_count - (size_t)(report - supply->unsettled) - 1;
-    memmove(report, report + 1, after * sizeof *report);
-    supply->unsettled_count--;
+    if (!report->durable || !supply->journal_ok) {
+        report->settled = true; /* the journal learns of its end and of this when it can be written again */
+        return;
+    }
+    journal_add(step, SUPPLY_JOURNAL_SETTLED, session_id, report->started_at_ms);
+    report_remove(supply, report);
 }
 
 /* Ends what runs because of the fault that was just set. */
@@ -482,7 +492,9 @@ static void on_attach(struct step *step)
     struct supply *supply = step->supply;
 
     for (size_t i = 0; i < supply->unsettled_count; i++) {
-        send_report(step, &supply->unsettled[i]);
+        if (!supply->unsettled[i].settled) {
+            send_report(step, &supply->unsettled[i]);
+        }
     }
     send_status(step, true);
 }
@@ -491,10 +503,14 @@ static void on_journalled(struct supply *supply)
 {
     supply->opened = supply->phase == CP_SUPPLY_CHARGING;
     supply->durable_wms = supply->energy_wms;
-    for (size_t i = 0; i < supply->unsettled_count; i++) {
+    for (size_t i = supply->unsettled_count; i-- > 0;) {
         struct supply_report *report = &supply->unsettled[i];
+
         report->durable = true;
         report->durable_wms = report->energy_wms;
+        if (report->settled) {
+            report_remove(supply, report);
+        }
     }
 }
 
@@ -529,6 +545,9 @@ static void on_journal_recovered(struct step *step)
         const struct supply_report *report = &supply->unsettled[i];
         if (!report->durable) {
             journal_end(step, report);
+        }
+        if (report->settled) {
+            journal_add(step, SUPPLY_JOURNAL_SETTLED, &report->session_id, report->started_at_ms);
         }
     }
     if (!supply->journal_ok) {

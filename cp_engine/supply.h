@@ -44,6 +44,7 @@ struct supply_report {
     int64_t ended_at_ms;
     uint64_t durable_wms; /* what the journal holds of it */
     bool durable;         /* its end is journalled too */
+    bool settled;         /* by Central, while the journal could not be written */
 };
 
 struct supply {

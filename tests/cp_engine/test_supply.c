@@ -524,6 +524,15 @@ static void an_end_that_cannot_be_journalled_falls_back_to_the_last_meter(void *
     step_raw(&bench, failed);
     assert_int_equal(sent(&bench, MESSAGE_SUPPLY_ENDED)->supply_ended.energy_wms, UINT64_C(22000) * 3000);
     assert_int_equal(sent(&bench, MESSAGE_SUPPLY_ENDED)->supply_ended.stop_reason, STOP_UNPLUGGED);
+    step(&bench,
+         (struct supply_event){.type = SUPPLY_EVENT_SETTLED, .settled.session_id = session_of(SESSION_A)});
+    assert_false(has_journal(&bench.last));
+    simple(&bench, SUPPLY_EVENT_ATTACH);
+    assert_null(sent(&bench, MESSAGE_SUPPLY_ENDED)); /* settled, though the journal does not know it yet */
+    simple(&bench, SUPPLY_EVENT_JOURNAL_RECOVERED);
+    assert_non_null(journalled(&bench, SUPPLY_JOURNAL_END));
+    assert_non_null(journalled(&bench, SUPPLY_JOURNAL_SETTLED));
+    assert_int_equal(bench.supply.unsettled_count, 0);
 }
 
 static void a_start_that_cannot_be_journalled_never_was(void **state)
