@@ -165,7 +165,7 @@ static void supersede(struct key_ring *ring, struct key_ring_owner *owner, int64
         key->row.superseded_at_ms = now_ms;
         ring->on_change(ring->user, &key->row, false);
     }
-    if (owner->count < KEY_RING_SUPERSEDED_MAX) {
+    if (owner->count <= KEY_RING_SUPERSEDED_MAX) {
         return;
     }
     while ((*at)->next != NULL) {
