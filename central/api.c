@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "central/api_internal.h"
+#include "central/registry_feed.h"
 #include "common/runtime/identity.h"
 #include "common/runtime/limits.h"
 #include "common/runtime/log.h"
@@ -181,6 +182,7 @@ bool api_require_node(struct api *api, struct http_exchange *exchange, enum flee
             return true;
         case FLEET_NODE_UNKNOWN:
             status = 503; /* Registry's feed may be a moment behind */
+            registry_feed_poll(api->central->registry_feed);
             (void)snprintf(detail, sizeof detail,
                            "Central has not heard of this registration yet: try again");
             http_reply_header(exchange, "Retry-After", "1");

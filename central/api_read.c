@@ -119,6 +119,20 @@ bool api_find_session(struct api *api, const char *id_text, struct store_session
     return store_find_session(api->central->store, &id, ret_row) == EV_OK;
 }
 
+/* Admins and drivers; else answers and is false. */
+static bool may_see_sessions(struct api *api, struct http_exchange *exchange, const struct api_caller *caller)
+{
+    struct fleet_actor actor;
+    if (caller->viewer.admin || caller->viewer.driver_id != NULL)
+        return true;
+    if (http_peer(exchange) != NULL)
+        return api_require_node(api, exchange, FLEET_ROLE_DRIVER,
+                                &actor); /* says why this certificate does not do */
+    http_reply_header(exchange, "WWW-Authenticate", "Bearer");
+    http_reply_problem(exchange, 401, "sign in as an admin, or present a driver's certificate over HTTPS");
+    return false;
+}
+
 struct session_list {
     struct api *api;
     struct api_text text;

@@ -15,7 +15,8 @@
 #include "common/runtime/state_dir.h"
 #include "common/wire/json.h"
 
-#define CHECK_RENEWAL_MS 30000 /* also finds a half-life that a sleeping laptop missed */
+#define CHECK_RENEWAL_MS 30000                     /* also finds a half-life that a sleeping laptop missed */
+#define BACKDATED_MS (2 * 60 * 60 * INT64_C(1000)) /* Registry: from 2 h back */
 #define PATH_SIZE 4300
 #define BODY_MAX 8192
 
@@ -330,7 +331,9 @@ static void start_probe(struct identity *identity)
 
 static bool is_due(const struct identity *identity)
 {
-    return wall_now_ms() >= identity->from_ms + (identity->expires_at_ms - identity->from_ms) / 2;
+    /* Certificates begin BACKDATED_MS before they were issued, for clocks that are behind. */
+    int64_t issued_ms = identity->from_ms + BACKDATED_MS;
+    return wall_now_ms() >= issued_ms + (identity->expires_at_ms - issued_ms) / 2;
 }
 
 static void step(struct identity *identity)

@@ -347,7 +347,7 @@ class Network:
         argv = [*self.driver_argv(driver_id, state), "--invitation", self.invite("driver"), *more]
         driver = Driver(self, driver_id, self.service(f"driver-{driver_id}", argv), state)
         driver.service.start()
-        wait_for(f"{driver_id} to be enrolled", lambda: (state / "certificate.pem").exists())
+        driver.service.wait_log(r"driver\.key")  # enrolled, known to Central, and with a key of its own
         return driver
 
     def stop(self) -> None:

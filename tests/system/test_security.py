@@ -149,7 +149,7 @@ def test_a_foreign_host_or_origin_is_refused(network: Network) -> None:
 def consume(network: Network, topic: str) -> list[tuple[str, bytes]]:
     """All records of a topic so far, as (key, value), by an onlooker with no rights of its own."""
     done = subprocess.run(["kcat", "-b", network.kafka, "-C", "-t", topic, "-e", "-q", "-o", "beginning",
-                           "-f", "%k %S %R"], check=True, capture_output=True, timeout=60)
+                           "-f", "%k %S %R%s"], check=True, capture_output=True, timeout=60)
     records, rest = [], done.stdout
     while rest:
         key, rest = rest.split(b" ", 1)
@@ -202,7 +202,7 @@ def test_rotation_during_a_charge_loses_no_record(network: Network) -> None:
     driver.wait_session("finished")
     network.check_ticket(point, session["id"], "driver")
     metrics = network.public.call("GET", "/metrics")
-    refused = [e for e in network.audit() if e["action"].startswith("telemetry.") and e["target"] == "A-ROTATE"]
+    refused = [e for e in network.audit() if e["action"] == "record.refused" and e["who"] == "cp:A-ROTATE"]
     assert refused == [], refused
     assert "ev_telemetry_records_applied_total" in metrics
 
@@ -215,7 +215,7 @@ def test_rubbish_on_the_topics_is_dropped_counted_and_audited_once_per_burst(net
         subprocess.run(["kcat", "-b", network.kafka, "-P", "-t", topic, "-K:"], input=records * 20, check=True, timeout=30)
 
     def audited() -> list:
-        return [e for e in network.audit() if e["action"] == "telemetry.refused" and e["target"] == "A-RUBBISH"]
+        return [e for e in network.audit() if e["action"] == "record.refused" and e["who"] == "cp:A-RUBBISH"]
     wait_for("the burst to be audited", audited)
     assert len(audited()) <= 6, "once per burst and reason, not once a record"
     assert point.view["state"] == "Available"
