@@ -197,12 +197,8 @@ void api_list_sessions(struct http_exchange *exchange, void *user)
     struct store_session_query query = {0};
     struct session_list list = {.api = api};
     api_find_caller(api, exchange, &caller);
-    if (!caller.viewer.admin && caller.viewer.driver_id == NULL) {
-        http_reply_header(exchange, "WWW-Authenticate", "Bearer");
-        http_reply_problem(exchange, 401,
-                           "sign in as an admin, or present a driver's certificate over HTTPS");
+    if (!may_see_sessions(api, exchange, &caller))
         return;
-    }
     if (!session_filters(exchange, &query))
         return;
     if (!caller.viewer.admin)
@@ -223,11 +219,8 @@ static bool visible_session(struct api *api, struct http_exchange *exchange, str
 {
     struct api_caller caller;
     api_find_caller(api, exchange, &caller);
-    if (!caller.viewer.admin && caller.viewer.driver_id == NULL) {
-        http_reply_problem(exchange, 401,
-                           "sign in as an admin, or present a driver's certificate over HTTPS");
+    if (!may_see_sessions(api, exchange, &caller))
         return false;
-    }
     if (!api_find_session(api, http_path_part(exchange, 0), ret_row) ||
         (!caller.viewer.admin && strcmp(ret_row->driver_id.text, caller.driver) != 0)) {
         http_reply_problem(exchange, 404, "there is no such session");
