@@ -443,8 +443,10 @@ void events_free(struct events *events)
 {
     if (events == NULL)
         return;
-    while (events->clients != NULL)
-        close_client(events->clients);
+    for (struct client *client = events->clients, *next = NULL; client != NULL; client = next) {
+        next = client->next;
+        close_client(client);
+    }
     while (events->first_seq < events->next_seq)
         drop_oldest(events);
     free(events->charge_points.names);

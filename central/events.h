@@ -17,7 +17,7 @@ struct events;
 #define EVENTS_SUMMARY_MS 1000
 #define EVENTS_COMMENT_MS 5000 /* a comment for each client, which also finds those that left */
 #define EVENTS_KEPT 8192       /* of the ring; and at most */
-#define EVENTS_KEPT_BYTES (8 * 1024 * 1024)
+#define EVENTS_KEPT_BYTES ((size_t)8 * 1024 * 1024)
 #define EVENTS_CLIENTS_MAX 1000
 
 EV_MUST_CHECK enum ev_err events_new(struct central *central, struct events **ret_events);

@@ -1,4 +1,5 @@
-/* http_client.c - libcurl's multi interface on the loop: curl says which sockets and timer it wants, the loop drives it. */
+/* http_client.c - libcurl's multi interface on the loop: curl says which sockets and timer it wants, the loop
+ * drives it. */
 #include "common/runtime/http_client.h"
 
 #include <curl/curl.h>
@@ -93,7 +94,8 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *user, vo
         }
         return 0;
     }
-    uint32_t events = ((what & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) | ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
+    uint32_t events = ((what & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
+                      ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
     if (socket != NULL) {
         loop_watch_modify(socket->watch, events);
         return 0;
@@ -212,7 +214,9 @@ static enum ev_err error_of(const struct http_call *call, CURLcode code)
 
 static void finish_call(struct http_call *call, CURLcode code)
 {
-    struct http_response response = {.err = error_of(call, code), .text = "", .body = call->answer == NULL ? "" : call->answer,
+    struct http_response response = {.err = error_of(call, code),
+                                     .text = "",
+                                     .body = call->answer == NULL ? "" : call->answer,
                                      .body_len = call->answer_len};
     long status = 0;
     curl_off_t retry_after = 0;
@@ -318,7 +322,8 @@ static bool set_options(struct http_call *call, const struct http_request *reque
     if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0)
         (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
     set_tls(easy, request);
-    return set_headers(call, request) && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK &&
+    return set_headers(call, request) &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK;
 }
 
@@ -339,8 +344,8 @@ static void start_queued(struct http_client *client)
     }
 }
 
-enum ev_err http_client_send(struct http_client *client, const struct http_request *request, http_on_done on_done,
-                             void *user, struct http_call **ret_call)
+enum ev_err http_client_send(struct http_client *client, const struct http_request *request,
+                             http_on_done on_done, void *user, struct http_call **ret_call)
 {
     if (client->call_count >= HTTP_CLIENT_CALLS_MAX)
         return EV_ERR_FULL;
@@ -401,18 +406,26 @@ enum ev_err http_client_new(struct loop *loop, struct http_client **ret_client)
     return EV_OK;
 }
 
+static void cancel_all(struct http_call *call)
+{
+    for (struct http_call *next = NULL; call != NULL; call = next) {
+        next = call->next;
+        http_client_cancel(call);
+    }
+}
+
 void http_client_free(struct http_client *client)
 {
     if (client == NULL)
         return;
-    while (client->running != NULL)
-        http_client_cancel(client->running);
-    while (client->queued != NULL)
-        http_client_cancel(client->queued);
+    cancel_all(client->running);
+    cancel_all(client->queued);
     if (client->multi != NULL)
         (void)curl_multi_cleanup(client->multi);
-    while (client->sockets != NULL)
-        free_socket(client->sockets);
+    for (struct http_socket *socket = client->sockets, *next = NULL; socket != NULL; socket = next) {
+        next = socket->next;
+        free_socket(socket);
+    }
     if (client->timer != NULL)
         loop_timer_free(client->timer);
     free(client);
@@ -424,7 +437,8 @@ void http_problem_text(const struct http_response *response, struct failure *ret
     char detail[300];
     cJSON *tree = NULL;
     if (response->err != EV_OK) {
-        (void)failure_set(ret_text, response->err, "%s", response->text[0] != '\0' ? response->text : ev_err_text(response->err));
+        (void)failure_set(ret_text, response->err, "%s",
+                          response->text[0] != '\0' ? response->text : ev_err_text(response->err));
         return;
     }
     if (json_parse(response->body, response->body_len, HTTP_CLIENT_RESPONSE_MAX, &tree) == EV_OK &&

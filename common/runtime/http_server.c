@@ -1,4 +1,5 @@
-/* http_server.c - the daemons and their place in the loop. Requests: http_exchange.c; streams: http_stream.c. */
+/* http_server.c - the daemons and their place in the loop. Requests: http_exchange.c; streams: http_stream.c.
+ */
 #include "common/runtime/http_server.h"
 
 #include <arpa/inet.h>
@@ -17,7 +18,8 @@
 #define SWEEP_MS 1000
 #define LISTEN_BACKLOG 1024
 #define CONNECTION_MEMORY (32 * 1024) /* head of a request; longer ones are answered 431 by the library */
-/* TLS 1.2 for browsers and scripts of the house; no tickets, since resumption would skip the certificate check. */
+/* TLS 1.2 for browsers and scripts of the house; no tickets, since resumption would skip the certificate
+ * check. */
 static const char TLS_PRIORITIES[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%NO_TICKETS";
 
 /* ---- connections ---- */
@@ -47,7 +49,8 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
     }
     struct http_connection *made = calloc(1, sizeof *made);
     EV_ASSERT(made != NULL);
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     format_address(info == NULL ? NULL : info->client_addr, made->address);
     *context = made;
 }
@@ -56,7 +59,8 @@ static void check_peer(const struct http_server *server, struct MHD_Connection *
                        struct http_connection *made)
 {
     made->checked = true;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info == NULL || info->tls_session == NULL || server->trust == NULL)
         return;
     unsigned count = 0;
@@ -64,7 +68,8 @@ static void check_peer(const struct http_server *server, struct MHD_Connection *
     if (chain == NULL || count == 0)
         return;
     made->present = true;
-    if (tls_verify_chain(server->trust, chain, count, TLS_PURPOSE_CLIENT, NULL, 0, &made->peer, &made->problem) == EV_OK)
+    if (tls_verify_chain(server->trust, chain, count, TLS_PURPOSE_CLIENT, NULL, 0, &made->peer,
+                         &made->problem) == EV_OK)
         return;
     if (server->config.expired_for_ms > 0 &&
         tls_verify_chain(server->trust, chain, count, TLS_PURPOSE_CLIENT, NULL, server->config.expired_for_ms,
@@ -161,14 +166,15 @@ static struct MHD_Daemon *start_mhd(struct http_server *server, struct http_daem
     };
     struct MHD_OptionItem no_options[] = {{MHD_OPTION_END, 0, NULL}};
     unsigned connections = config->connections_max == 0 ? HTTP_CONNECTIONS_MAX : config->connections_max;
-    unsigned per_address = connections < HTTP_CONNECTIONS_PER_ADDRESS_MAX ? connections : HTTP_CONNECTIONS_PER_ADDRESS_MAX;
-    return MHD_start_daemon(flags, server->port, NULL, NULL, http_on_access, server, MHD_OPTION_EXTERNAL_LOGGER,
-                            on_mhd_log, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-                            http_on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-                            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, connections,
-                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                            MHD_OPTION_ARRAY, tls ? tls_options : no_options, MHD_OPTION_END);
+    unsigned per_address =
+        connections < HTTP_CONNECTIONS_PER_ADDRESS_MAX ? connections : HTTP_CONNECTIONS_PER_ADDRESS_MAX;
+    return MHD_start_daemon(
+        flags, server->port, NULL, NULL, http_on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log,
+        server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY, tls ? tls_options : no_options, MHD_OPTION_END);
 }
 
 /* Takes a descriptor of its own of the listening socket: the daemon closes it. */
@@ -189,13 +195,16 @@ static enum ev_err daemon_new(struct http_server *server, const char *certificat
         if (fd >= 0)
             (void)close(fd);
         daemon_free(daemon);
-        return failure_set(ret_failure, EV_ERR_TLS, "cannot start the HTTP server: unusable certificate or key");
+        (void)failure_set(ret_failure, EV_ERR_TLS,
+                          "cannot start the HTTP server: unusable certificate or key");
+        return EV_ERR_TLS;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     enum ev_err err = loop_watch_new(server->loop, info->epoll_fd, EPOLLIN, on_wake, daemon, &daemon->watch);
     if (err != EV_OK) {
         daemon_free(daemon);
-        return failure_set(ret_failure, err, "cannot watch the HTTP server");
+        (void)failure_set(ret_failure, err, "cannot watch the HTTP server");
+        return err;
     }
     *ret_daemon = daemon;
     return EV_OK;
@@ -255,7 +264,8 @@ static enum ev_err listen_on(const struct host_port *address, int *ret_fd, uint1
     (void)snprintf(port, sizeof port, "%u", address->port);
     int rc = getaddrinfo(address->host, port, &hints, &found);
     if (rc != 0)
-        return failure_set(ret_failure, EV_ERR_IO, "cannot listen on %s: %s", host_port_format(address, text), gai_strerror(rc));
+        return failure_set(ret_failure, EV_ERR_IO, "cannot listen on %s: %s", host_port_format(address, text),
+                           gai_strerror(rc));
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -265,7 +275,8 @@ static enum ev_err listen_on(const struct host_port *address, int *ret_fd, uint1
         if (fd >= 0)
             (void)close(fd);
         freeaddrinfo(found);
-        return failure_set(ret_failure, EV_ERR_IO, "cannot listen on %s: %s", host_port_format(address, text), strerror(saved));
+        return failure_set(ret_failure, EV_ERR_IO, "cannot listen on %s: %s", host_port_format(address, text),
+                           strerror(saved));
     }
     freeaddrinfo(found);
     *ret_fd = fd;
@@ -322,7 +333,8 @@ enum ev_err http_server_new(struct loop *loop, const struct http_server_config *
 static void end_exchanges(struct http_server *server)
 {
     server->stopping = true;
-    for (struct http_exchange *exchange = server->exchanges, *next = NULL; exchange != NULL; exchange = next) {
+    for (struct http_exchange *exchange = server->exchanges, *next = NULL; exchange != NULL;
+         exchange = next) {
         next = exchange->next;
         if (exchange->stream != NULL)
             http_stream_close(exchange->stream);

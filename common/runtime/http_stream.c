@@ -5,7 +5,7 @@
 
 #include "common/runtime/http_internal.h"
 
-#define STREAM_BLOCK (16 * 1024)
+#define STREAM_BLOCK ((size_t)16 * 1024)
 
 struct http_stream {
     struct http_exchange *exchange; /* NULL once completed */

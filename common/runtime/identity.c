@@ -16,7 +16,7 @@
 #include "common/wire/json.h"
 
 #define CHECK_RENEWAL_MS 30000                     /* also finds a half-life that a sleeping laptop missed */
-#define BACKDATED_MS (2 * 60 * 60 * INT64_C(1000)) /* Registry: from 2 h back */
+#define BACKDATED_MS (INT64_C(2) * 60 * 60 * 1000) /* Registry: from 2 h back */
 #define PATH_SIZE 4300
 #define BODY_MAX 8192
 

@@ -82,18 +82,18 @@
 #define HTTP_CLIENT_CALLS_MAX 50000
 #define HTTP_CLIENT_TIMEOUT_MS 15000
 #define HTTP_CLIENT_CONNECT_MS 5000
-#define HTTP_CLIENT_RESPONSE_MAX (1024 * 1024)
+#define HTTP_CLIENT_RESPONSE_MAX ((size_t)1024 * 1024)
 /* Body of a request: the largest honest ones are lists of 1000 ids. 413 beyond. */
-#define HTTP_BODY_MAX (64 * 1024)
+#define HTTP_BODY_MAX ((size_t)64 * 1024)
 /* Connections of one listener, and of one address; the kernel's backlog waits beyond. */
 #define HTTP_CONNECTIONS_MAX 4096
 #define HTTP_CONNECTIONS_PER_ADDRESS_MAX 2048
 /* A connection without a byte for so long is closed (streams send comments more often). */
 #define HTTP_IDLE_SECONDS 60
 /* Bytes that a slow reader of a stream may be behind. */
-#define HTTP_STREAM_BYTES_MAX (1024 * 1024)
+#define HTTP_STREAM_BYTES_MAX ((size_t)1024 * 1024)
 /* All files of the dashboard together. */
-#define HTTP_STATIC_BYTES_MAX (64 * 1024 * 1024)
+#define HTTP_STATIC_BYTES_MAX ((size_t)64 * 1024 * 1024)
 /* Segments {x} of one route. */
 #define HTTP_PATH_PARTS_MAX 4
 #define HTTP_PATH_MAX 2048
