@@ -40,7 +40,8 @@ static enum ev_err read_version(struct database *database, int *ret_version)
 }
 
 /* One step, guarded against another process that does the same at the same time. */
-static enum ev_err migrate_once(struct database *database, const char *const *migrations, size_t count, bool *ret_done)
+static enum ev_err migrate_once(struct database *database, const char *const *migrations, size_t count,
+                                bool *ret_done)
 {
     char pragma[48];
     int version = 0;
@@ -61,7 +62,8 @@ static enum ev_err migrate_once(struct database *database, const char *const *mi
     if (err == EV_OK)
         return database_run(database, "COMMIT");
     if (err != EV_ERR_UNSUPPORTED)
-        log_error("database.migration_failed", log_int("from", version), log_str("error", sqlite3_errmsg(database->handle)));
+        log_error("database.migration_failed", log_int("from", version),
+                  log_str("error", sqlite3_errmsg(database->handle)));
     (void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
     return err;
 }
@@ -72,8 +74,9 @@ static enum ev_err open_handle(const char *path, int flags, struct database **re
     if (database == NULL)
         return EV_ERR_NOMEM;
     if (sqlite3_open_v2(path, &database->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-        log_error("database.open_failed", log_str("path", path),
-                  log_str("error", database->handle == NULL ? "out of memory" : sqlite3_errmsg(database->handle)));
+        log_error(
+            "database.open_failed", log_str("path", path),
+            log_str("error", database->handle == NULL ? "out of memory" : sqlite3_errmsg(database->handle)));
         database_close(database);
         return EV_ERR_DB;
     }
@@ -105,13 +108,15 @@ enum ev_err database_open(const char *path, const char *const *migrations, size_
         err = open_handle(path, SQLITE_OPEN_READWRITE, &database);
     if (err != EV_OK)
         return err;
-    err = database_run(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    err = database_run(database,
+                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     while (err == EV_OK && !done)
         err = migrate_once(database, migrations, count, &done);
     if (err != EV_OK) {
         log_error("database.unusable", log_str("path", path),
-                  log_str("error", err == EV_ERR_UNSUPPORTED ? "it was written by a newer version of this program"
-                                                             : sqlite3_errmsg(database->handle)));
+                  log_str("error", err == EV_ERR_UNSUPPORTED
+                                       ? "it was written by a newer version of this program"
+                                       : sqlite3_errmsg(database->handle)));
         database_close(database);
         return err;
     }

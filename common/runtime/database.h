@@ -1,5 +1,6 @@
-/* database.h - opening an SQLite database the one way this project does it: mode 0600, WAL, foreign keys, synchronous
- * FULL, a busy timeout, and migrations counted in `user_version`. Used by registry/store and central/store. */
+/* database.h - opening an SQLite database the one way this project does it: mode 0600, WAL, foreign keys,
+ * synchronous FULL, a busy timeout, and migrations counted in `user_version`. Used by registry/store and
+ * central/store. */
 #ifndef EV_RUNTIME_DATABASE_H
 #define EV_RUNTIME_DATABASE_H
 
@@ -13,8 +14,8 @@ struct database;
 /* How long a writer waits for another process's transaction (a tool beside a running service). */
 #define DATABASE_BUSY_MS 5000
 
-/* Opens or makes the file and brings it to version `count`: migrations[i] takes it from i to i + 1, each in its own
- * transaction. Errors (logged in words): EV_ERR_DB; EV_ERR_UNSUPPORTED (made by a newer program). */
+/* Opens or makes the file and brings it to version `count`: migrations[i] takes it from i to i + 1, each in
+ * its own transaction. Errors (logged in words): EV_ERR_DB; EV_ERR_UNSUPPORTED (made by a newer program). */
 EV_MUST_CHECK enum ev_err database_open(const char *path, const char *const *migrations, size_t count,
                                         struct database **ret_database);
 

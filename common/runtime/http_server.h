@@ -1,6 +1,6 @@
 /* http_server.h - HTTP and HTTPS on the loop (libmicrohttpd, no thread of its own).
- * The handler is called once for each complete request whose Host, Origin, method and size passed; it answers at once
- * or later, from the loop thread, exactly once. Peers with a certificate are verified with tls.h. */
+ * The handler is called once for each complete request whose Host, Origin, method and size passed; it answers
+ * at once or later, from the loop thread, exactly once. Peers with a certificate are verified with tls.h. */
 #ifndef EV_RUNTIME_HTTP_SERVER_H
 #define EV_RUNTIME_HTTP_SERVER_H
 
@@ -24,15 +24,16 @@ typedef void (*http_handler)(struct http_exchange *exchange, void *user);
 
 struct http_server_config {
     struct host_port address;
-    /* HTTPS: PEM texts, copied; NULL certificate_pem: plain HTTP. authority_pem: certificates of clients are asked for
-     * and verified against it (a client may have none). */
+    /* HTTPS: PEM texts, copied; NULL certificate_pem: plain HTTP. authority_pem: certificates of clients are
+     * asked for and verified against it (a client may have none). */
     const char *certificate_pem, *key_pem, *authority_pem;
-    int64_t expired_for_ms;    /* a client's certificate may have expired so long ago; http_peer_is_expired tells */
-    /* Names that Host may carry (with any port); an Origin must be one of them too. NULL: any. NULL-terminated;
-     * copied. localhost, 127.0.0.1 and [::1] always count. */
+    int64_t
+        expired_for_ms; /* a client's certificate may have expired so long ago; http_peer_is_expired tells */
+    /* Names that Host may carry (with any port); an Origin must be one of them too. NULL: any.
+     * NULL-terminated; copied. localhost, 127.0.0.1 and [::1] always count. */
     const char *const *hosts;
-    size_t body_max;           /* 0: HTTP_BODY_MAX */
-    unsigned connections_max;  /* 0: HTTP_CONNECTIONS_MAX */
+    size_t body_max;          /* 0: HTTP_BODY_MAX */
+    unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX */
     http_handler handler;
     void *user;
 };
@@ -50,7 +51,7 @@ EV_MUST_CHECK enum ev_err http_server_reload(struct http_server *server, const c
 /* --- the request; texts live until the answer --- */
 
 const char *http_method(const struct http_exchange *exchange);
-const char *http_path(const struct http_exchange *exchange);   /* percent-decoded, starts with '/' */
+const char *http_path(const struct http_exchange *exchange); /* percent-decoded, starts with '/' */
 const char *http_query(const struct http_exchange *exchange, const char *name); /* NULL missing */
 const char *http_header(const struct http_exchange *exchange, const char *name);
 /* Copies a cookie's value; false if there is none. */
@@ -69,12 +70,15 @@ bool http_is_tls(const struct http_exchange *exchange);
 /* Before the answer; copied. */
 void http_reply_header(struct http_exchange *exchange, const char *name, const char *value);
 /* Each ends the exchange: the pointer is dead afterwards. The body is copied. HEAD gets the head alone. */
-void http_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body, size_t len);
-void http_reply_json(struct http_exchange *exchange, int status, cJSON *tree); /* takes and deletes the tree */
+void http_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body,
+                size_t len);
+void http_reply_json(struct http_exchange *exchange, int status,
+                     cJSON *tree); /* takes and deletes the tree */
 /* RFC 9457. `detail` is a sentence that says what to do. */
 void http_reply_problem(struct http_exchange *exchange, int status, const char *detail);
 
-/* A client that left before a late answer: http_reply* on its exchange is harmless and still has to come, once. */
+/* A client that left before a late answer: http_reply* on its exchange is harmless and still has to come,
+ * once. */
 bool http_is_abandoned(const struct http_exchange *exchange);
 
 /* --- streams --- */
@@ -105,8 +109,8 @@ const char *http_path_part(const struct http_exchange *exchange, size_t n);
 
 /* --- files --- */
 
-/* Reads the whole directory into memory (HTTP_STATIC_BYTES_MAX; hidden files, node_modules and links are left out).
- * Errors: EV_ERR_NOT_FOUND, EV_ERR_TOO_LARGE, EV_ERR_IO. */
+/* Reads the whole directory into memory (HTTP_STATIC_BYTES_MAX; hidden files, node_modules and links are left
+ * out). Errors: EV_ERR_NOT_FOUND, EV_ERR_TOO_LARGE, EV_ERR_IO. */
 EV_MUST_CHECK enum ev_err http_static_new(const char *directory, struct http_static **ret_static,
                                           struct failure *ret_failure);
 void http_static_free(struct http_static *files);

@@ -1,5 +1,5 @@
-/* invitation.h - the code with which a node may register: base32(16 random bytes | first 16 bytes of SHA-256 of the
- * authority's DER certificate), RFC 4648 without padding. docs/protocol.md, section 4. Pure. */
+/* invitation.h - the code with which a node may register: base32(16 random bytes | first 16 bytes of SHA-256
+ * of the authority's DER certificate), RFC 4648 without padding. docs/protocol.md, section 4. Pure. */
 #ifndef EV_RUNTIME_INVITATION_H
 #define EV_RUNTIME_INVITATION_H
 
