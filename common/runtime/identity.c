@@ -26,6 +26,7 @@ struct identity {
     char key_sha256[TLS_SHA256_HEX];
     int64_t from_ms, expires_at_ms; /* of the certificate, 0 none */
     bool enrolled, started, busy;
+    bool refused; /* for good: nothing more is tried until identity_enrol */
     struct tls_credentials *credentials; /* made at the first asking */
     struct loop_timer *retry, *renewal;
     struct backoff backoff;
@@ -114,6 +115,7 @@ static void forget_certificate(struct identity *identity)
 static void tell_problem(struct identity *identity, const char *text, bool final)
 {
     identity->busy = false;
+    identity->refused = final;
     if (!final)
         loop_timer_start(identity->retry, backoff_next_ms(&identity->backoff));
     if (identity->config.on_problem != NULL)
@@ -338,7 +340,7 @@ static bool is_due(const struct identity *identity)
 
 static void step(struct identity *identity)
 {
-    if (!identity->started || identity->busy)
+    if (!identity->started || identity->busy || identity->refused)
         return;
     if (identity->enrolled && !is_due(identity))
         return;
@@ -395,7 +397,7 @@ enum ev_err identity_enrol(struct identity *identity, const char *invitation, bo
         http_client_cancel(identity->call);
     identity->probe = NULL;
     identity->call = NULL;
-    identity->busy = false;
+    identity->busy = identity->refused = false;
     if (new_key) {
         enum ev_err err = load_key(identity, true, ret_failure);
         if (err != EV_OK)

@@ -114,6 +114,7 @@ def test_ends_at_once_by_revocation_and_the_old_key_does_not_return(network: Net
     point.monitor.command("connect")
     point.monitor.wait_log(r"revoked", after=position)
     assert not point.view["connected"]
+    network.registry.wait_log(r"revoked.*T-REVOKE|T-REVOKE.*revoked")  # an invitation made before it does not count
     # Back only by a new registration: a new key, a new invitation.
     point.monitor.command(f"register {network.invite('cp')}")
     point.wait_state("Available", seconds=30)
