@@ -234,12 +234,15 @@ static enum ev_err load_journal(struct driver *driver, struct failure *ret_failu
 {
     uint8_t *bytes = NULL;
     size_t len = 0;
-    enum ev_err err = state_dir_read(driver->dir, DRIVER_JOURNAL_FILE, &bytes, &len, ret_failure);
+    struct failure failure = {{0}};
+    enum ev_err err = state_dir_read(driver->dir, DRIVER_JOURNAL_FILE, &bytes, &len, &failure);
 
     if (err == EV_ERR_NOT_FOUND) {
         return EV_OK;
     }
-    if (err == EV_OK) {
+    if (err != EV_OK) {
+        (void)failure_set(ret_failure, err, "%s", failure.text);
+    } else {
         err = requests_decode(&driver->requests, (const char *)bytes, len);
         if (err != EV_OK) {
             (void)failure_set(ret_failure, err, "the journal %s/%s cannot be read: %s",

@@ -143,29 +143,18 @@ static void on_services_done(void *user, struct driver *driver)
     }
 }
 
-/* What the table cannot say. 0: good. */
-static int check_usage(const struct options *options, struct oneshot *oneshot, char *ret_central)
+static int check_oneshot(const struct options *options, struct oneshot *oneshot)
 {
     const char *word = options_argument(options, 0);
     const char *more = options_argument(options, 1);
+    struct cp_id cp_id;
+    uint32_t wh = 0;
 
-    if (!options_given(options, "id")) {
-        return options_usage_error(options, "--id ID is needed");
-    }
-    if (central_client_parse_base(options_text(options, "central"), ret_central) != EV_OK) {
-        return options_usage_error(options, "--central: accepted is https://HOST:PORT");
-    }
-    if (options_switch(options, "exit-when-done") && !options_given(options, "services")) {
-        return options_usage_error(options, "--exit-when-done belongs to --services FILE");
-    }
-    if (word == NULL) {
-        return 0;
-    }
     EV_ASSERT(oneshot_parse(word, &oneshot->kind) == EV_OK); /* options looked */
     if ((more != NULL) != (oneshot->kind == ONESHOT_CHARGE)) {
         return options_usage_error(options,
                                    oneshot->kind == ONESHOT_CHARGE
-                                       ? "charge: which charge point? accepted: charge CP [--kwh N]"
+                                       ? "%s: which charge point? accepted: charge CP [--kwh N]"
                                        : "%s takes no argument",
                                    word);
     }
@@ -174,7 +163,36 @@ static int check_usage(const struct options *options, struct oneshot *oneshot, c
     }
     oneshot->cp = more;
     oneshot->kwh = options_given(options, "kwh") ? options_text(options, "kwh") : NULL;
+    if (more != NULL && cp_id_parse(more, &cp_id) != EV_OK) {
+        return options_usage_error(options,
+                                   "charge: \"%.40s\" is no charge point's id; accepted: 1 to 32 of "
+                                   "A-Z a-z 0-9 - _",
+                                   more);
+    }
+    if (oneshot->kwh != NULL && services_file_parse_kwh(oneshot->kwh, &wh) != EV_OK) {
+        return options_usage_error(options, "--kwh: accepted is a number from 0.001 to 1000");
+    }
     return 0;
+}
+
+/* What the table cannot say. 0: good. */
+static int check_usage(const struct options *options, struct oneshot *oneshot, char *ret_central)
+{
+    struct driver_id id;
+
+    if (!options_given(options, "id")) {
+        return options_usage_error(options, "--id ID is needed");
+    }
+    if (driver_id_parse(options_text(options, "id"), &id) != EV_OK) {
+        return options_usage_error(options, "--id: accepted is 1 to 32 of A-Z a-z 0-9 - _");
+    }
+    if (central_client_parse_base(options_text(options, "central"), ret_central) != EV_OK) {
+        return options_usage_error(options, "--central: accepted is https://HOST:PORT");
+    }
+    if (options_switch(options, "exit-when-done") && !options_given(options, "services")) {
+        return options_usage_error(options, "--exit-when-done belongs to --services FILE");
+    }
+    return options_argument(options, 0) != NULL ? check_oneshot(options, oneshot) : 0;
 }
 
 static enum ev_err begin(struct context *context, struct console **ret_console, struct failure *ret_failure)

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define KEY_FILE "key.pem" /* of its own HTTPS, not the authority's */
-#define RENEWAL_CHECK_MS 30000
+#define RENEWAL_CHECK_MAX_MS 30000
+#define RENEWAL_CHECK_MIN_MS 200
 #define RENEWABLE_MS                                                                                         \
     (INT64_C(90) * 24 * 60 * 60 * 1000) /* how long an expired certificate may renew itself */
 #define OWN_ID "registry"
@@ -110,6 +111,15 @@ static enum ev_err issue_own(struct registry *registry, struct own_credential *r
     return err;
 }
 
+/* Often enough for certificates of minutes, as in tests and demonstrations. */
+static int64_t renewal_check_ms(const struct registry *registry)
+{
+    int64_t ms = registry->certificate_ms / 8;
+    if (ms > RENEWAL_CHECK_MAX_MS)
+        return RENEWAL_CHECK_MAX_MS;
+    return ms < RENEWAL_CHECK_MIN_MS ? RENEWAL_CHECK_MIN_MS : ms;
+}
+
 static void on_renewal_check(void *user)
 {
     struct registry *registry = user;
@@ -159,7 +169,7 @@ enum ev_err registry_start(struct registry *registry, struct failure *ret_failur
         err = loop_timer_new(registry->loop, on_renewal_check, registry, &registry->renewal);
     if (err != EV_OK)
         return err;
-    loop_timer_repeat(registry->renewal, RENEWAL_CHECK_MS);
+    loop_timer_repeat(registry->renewal, renewal_check_ms(registry));
     bound.port = http_server_port(registry->server);
     log_info("registry.started", log_str("https", host_port_format(&bound, address)),
              log_int("certificate_hours", registry->certificate_ms / 3600000));
