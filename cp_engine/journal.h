@@ -16,8 +16,8 @@
 #include <stdio.h>
 
 #define JOURNAL_FILE "journal"
-#define JOURNAL_SETTLED_KEPT 1000 /* settled sessions that a rewrite keeps: for comparison with tickets */
-#define JOURNAL_COMPACT_SIZE (1024 * 1024) /* bytes: below this it is never rewritten while running */
+#define JOURNAL_SETTLED_KEPT 1000    /* settled sessions that a rewrite keeps: for comparison with tickets */
+#define JOURNAL_COMPACT_SIZE 1048576 /* bytes: below this it is never rewritten while running */
 #define JOURNAL_RECORD_SIZE 96
 
 /* One session as journalled. */

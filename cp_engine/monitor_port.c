@@ -101,7 +101,7 @@ static void on_accept(struct connection *connection, void *user)
     struct message identify;
 
     connection_set_callbacks(connection, &link_callbacks, port);
-    connection_set_queue_max(connection, CONNECTION_QUEUE_BYTES_PAIR_MAX);
+    connection_set_queue_max(connection, (size_t)CONNECTION_QUEUE_BYTES_PAIR_MAX);
     connection_set_idle_timeout(connection, LINK_IDLE_MS);
     port->link = connection;
     if (old != NULL) {

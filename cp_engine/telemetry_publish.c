@@ -12,7 +12,7 @@
  */
 #define THIN_ABOVE (KAFKA_PRODUCER_QUEUE_MAX / 2)
 #define THIN_KEEP_ONE_IN 10
-#define LIVE_NONE_ABOVE (KAFKA_PRODUCER_QUEUE_MAX / 10 * 9)
+#define LIVE_NONE_ABOVE ((size_t)KAFKA_PRODUCER_QUEUE_MAX / 10 * 9)
 #define FLUSH_MS 2000 /* at an orderly end */
 
 struct telemetry_publish {

@@ -107,7 +107,7 @@ static void on_frame(struct connection *connection, const uint8_t *bytes, size_t
 static void on_ready(struct connection *connection, void *user)
 {
     (void)user;
-    connection_set_queue_max(connection, CONNECTION_QUEUE_BYTES_PAIR_MAX);
+    connection_set_queue_max(connection, (size_t)CONNECTION_QUEUE_BYTES_PAIR_MAX);
     connection_set_idle_timeout(connection, ENGINE_LINK_IDLE_MS);
 }
 
