@@ -94,12 +94,24 @@ static bool is_driver(const char *who)
     return strncmp(who, "driver:", 7) == 0;
 }
 
+/* What is about charge points, cities and services names no driver; everything else may. */
+static bool is_impersonal(const char *action)
+{
+    static const char *const PREFIXES[] = {"cp.", "weather.", "central.", "kafka.", "registry.", "control."};
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++) {
+        if (strncmp(action, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 void api_write_audit(struct json_writer *writer, const char *name, const struct store_audit_row *row,
                      const struct api_viewer *viewer)
 {
     const struct store_audit *entry = &row->entry;
-    /* What names a driver may also stand in the target and in the description. */
-    bool hide = !viewer->admin && (is_driver(entry->who) || is_driver(entry->target));
+    struct session_id session;
+    bool all = viewer->admin || is_impersonal(entry->action);
+    bool target = all || session_id_parse(entry->target, &session) == EV_OK;
     json_write_object_begin(writer, name);
     json_write_integer(writer, "seq", row->seq);
     json_write_time(writer, "at", entry->at_ms);
@@ -109,10 +121,9 @@ void api_write_audit(struct json_writer *writer, const char *name, const struct 
     else
         json_write_null(writer, "address");
     json_write_text(writer, "action", entry->action);
-    json_write_text(writer, "target", !viewer->admin && is_driver(entry->target) ? "driver" : entry->target);
+    json_write_text(writer, "target", target ? entry->target : "");
     json_write_text(writer, "outcome", entry->outcome);
-    json_write_text(writer, "detail",
-                    hide || (!viewer->admin && strstr(entry->detail, "driver") != NULL) ? "" : entry->detail);
+    json_write_text(writer, "detail", all ? entry->detail : "");
     json_write_text(writer, "hash", row->hash);
     json_write_object_end(writer);
 }

@@ -137,6 +137,10 @@ def test_admin_calls_need_a_sign_in_and_public_views_hide_the_driver(network: Ne
         assert refused.value.problem["status"] == 401 and refused.value.problem["title"]
     driver.service.command("stop")
     driver.wait_session("finished")
+    trail = json.dumps(network.public.get("/audit?limit=1000"))
+    assert "a-public" not in trail, "the public trail names no driver"
+    assert all(entry["address"] is None for entry in network.public.get("/audit")["items"])
+    assert "a-public" in json.dumps(network.audit())
 
 
 def test_a_foreign_host_or_origin_is_refused(network: Network) -> None:

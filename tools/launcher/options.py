@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(build, "--preset", choices=PRESETS, default="release")
     may_install(build)
     test = command("test")
-    test.add_argument("--asan", dest="preset", action="store_const", const="asan")
+    test.add_argument("--asan", dest="preset", action="store_const", const="asan", default="dev")
     test.add_argument("--preset", choices=("dev", "asan", "tsan"), default="dev")
     test.add_argument("pytest_args", nargs="*", metavar="-- PYTEST-ARGUMENT")
     may_install(test)
