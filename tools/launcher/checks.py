@@ -115,8 +115,8 @@ def command_test(args: Options) -> int:
     modules = sorted((TESTS / "web").glob("*.test.mjs"))
     if modules:
         counts += _run_node(modules, env)
-    for room in ("launcher", "web", "system"):
-        if (TESTS / room).is_dir():
+    for room in ("launcher", "web", "cp", "weather", "system"):
+        if sorted((TESTS / room).glob("test_*.py")):
             report = directory / f"pytest-{room}.xml"
             counts += _run_reported(f"tests/{room}", [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml",
                                                       str(report), str(TESTS / room), *args.pytest_args], report, env)
