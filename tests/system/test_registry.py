@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Optional
 
@@ -316,7 +317,6 @@ def test_bodies_that_are_no_request(registry: Registry, raw: bytes, status: int)
 
 
 def test_what_is_not_there_is_said(registry: Registry) -> None:
-    refused(404, registry.api().call, "GET", "/charge-points/%2e%2e")if False else None
     refused(404, registry.api().call, "GET", "/nothing")
     with pytest.raises(ApiError) as error:
         registry.api().call("PUT", "/renew", {})
@@ -349,12 +349,9 @@ def test_a_certificate_of_a_stranger_is_no_certificate(registry: Registry, tmp_p
     forged = Authority.existing(registry.state)
     context = registry.context()
     context.load_cert_chain(*forged.issue("urn:ev:central:nobody", directory=tmp_path / "forged"))
-    refused_status = None
-    try:
+    with pytest.raises(ApiError) as error:
         Api(registry.url, context).call("GET", "/changes")
-    except ApiError as error:
-        refused_status = error.status
-    assert refused_status in (401, 403)
+    assert error.value.status in (401, 403)
 
 
 def test_expired_certificates_renew_themselves_and_do_nothing_else(tmp_path: Path) -> None:
@@ -366,7 +363,7 @@ def test_expired_certificates_renew_themselves_and_do_nothing_else(tmp_path: Pat
 
     def expired() -> bool:
         ends = max(node.parsed().not_valid_after, central.parsed().not_valid_after)
-        return time.time() > ends.timestamp() - time.timezone * 0 + 1.5 + _utc_offset()
+        return datetime.utcnow() > ends + timedelta(seconds=1.5)
 
     wait_for("the certificates have expired", expired)
     assert "expired" in refused(401, central.api().call, "GET", "/changes")
@@ -377,12 +374,6 @@ def test_expired_certificates_renew_themselves_and_do_nothing_else(tmp_path: Pat
     central.api().call("POST", "/revocations", {"role": "cp", "id": "late"})
     assert "revoked" in refused(403, node.renew)
     registry.stop()
-
-
-def _utc_offset() -> float:
-    """Naive datetimes of the certificate are UTC, timestamp() reads them as local time."""
-    now = time.time()
-    return float(time.localtime(now).tm_gmtoff)
 
 
 # ---- leaving ----
@@ -416,7 +407,7 @@ def test_a_revocation_bars_id_and_key(registry: Registry, central: Node) -> None
     assert "new invitation" in refused(403, fresh.register, many), "an older code does not bring the id back"
     fresh.register(registry.invite())
     fresh.renew()
-    assert "held" in refused(403, node.renew) or True
+    assert "revoked" in refused(403, node.renew), "the old key stays out"
     refused(403, node.api().call, "DELETE", "/charge-points/revoke")
     assert [c["kind"] for c in changes_of(central, "revoke")] == ["registered", "revoked", "registered", "renewed"]
 
@@ -499,7 +490,6 @@ def test_a_start_that_cannot_work_says_why(registry: Registry, tmp_path: Path) -
     assert beside.returncode == 1 and "already in use" in beside.stderr
     assert run("invite", "--state-dir", str(tmp_path / "b"), "--role", "king").returncode == 2
     assert run("--public-host", "a b").returncode == 2
-    (registry.state / "x").mkdir(exist_ok=True)
     orphan = tmp_path / "c"
     orphan.mkdir()
     (orphan / "authority.pem").write_bytes((registry.state / "authority.pem").read_bytes())
