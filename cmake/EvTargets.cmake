@@ -6,7 +6,7 @@ target_include_directories(ev_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(ev_flags INTERFACE
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror -fno-common
   # snprintf cuts texts for people at their fields' lengths on purpose; whoever must not cut checks its return.
-  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
+  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation$<SEMICOLON>-Wno-unknown-warning-option>)
 if(EV_SANITIZE)
   target_compile_options(ev_flags INTERFACE -fsanitize=${EV_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(ev_flags INTERFACE -fsanitize=${EV_SANITIZE})

@@ -10,9 +10,10 @@
 
 enum ev_err open_meteo_format_url(const char *base, double lat, double lon, char ret_url[PROVIDER_URL_MAX])
 {
-    int len = snprintf(ret_url, PROVIDER_URL_MAX,
-                       "%s/v1/forecast?latitude=%.4f&longitude=%.4f&current=temperature_2m&timeformat=unixtime",
-                       base, lat, lon);
+    int len =
+        snprintf(ret_url, PROVIDER_URL_MAX,
+                 "%s/v1/forecast?latitude=%.4f&longitude=%.4f&current=temperature_2m&timeformat=unixtime",
+                 base, lat, lon);
 
     return len > 0 && len < PROVIDER_URL_MAX ? EV_OK : EV_ERR_TOO_LARGE;
 }

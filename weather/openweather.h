@@ -10,7 +10,8 @@
 #define OPENWEATHER_INTERVAL_MS 60000
 
 /* The key of a file: its first line. Errors: EV_ERR_PARSE (other than letters, digits, - and _). */
-EV_MUST_CHECK enum ev_err openweather_parse_key(const char *bytes, size_t len, char ret_key[PROVIDER_KEY_MAX]);
+EV_MUST_CHECK enum ev_err openweather_parse_key(const char *bytes, size_t len,
+                                                char ret_key[PROVIDER_KEY_MAX]);
 
 /* Errors: EV_ERR_TOO_LARGE. */
 EV_MUST_CHECK enum ev_err openweather_format_url(const char *base, const char *key,
@@ -19,7 +20,8 @@ EV_MUST_CHECK enum ev_err openweather_format_url(const char *base, const char *k
 
 /* The body of a 200. Errors: EV_ERR_PARSE, EV_ERR_RANGE, EV_ERR_TOO_LARGE, EV_ERR_NOMEM, in words; output
  * untouched. */
-EV_MUST_CHECK enum ev_err openweather_parse(const char *body, size_t len, struct provider_reading *ret_reading,
+EV_MUST_CHECK enum ev_err openweather_parse(const char *body, size_t len,
+                                            struct provider_reading *ret_reading,
                                             struct failure *ret_failure);
 
 #endif

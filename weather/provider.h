@@ -18,7 +18,7 @@
 enum provider_kind { PROVIDER_OPENWEATHER, PROVIDER_OPEN_METEO, PROVIDER_SCRIPTED };
 
 struct provider_reading {
-    double temperature_c; /* within what the rules accept */
+    double temperature_c;   /* within what the rules accept */
     int64_t observed_at_ms; /* Unix; 0: not said */
 };
 

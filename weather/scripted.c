@@ -187,8 +187,9 @@ const struct scripted_table *scripted_table_of(const struct scripted *scripted)
 
 static bool has_changed(const struct stat *before, const struct stat *now)
 {
-    return before->st_ino != now->st_ino || before->st_dev != now->st_dev || before->st_size != now->st_size ||
-           before->st_mtim.tv_sec != now->st_mtim.tv_sec || before->st_mtim.tv_nsec != now->st_mtim.tv_nsec;
+    return before->st_ino != now->st_ino || before->st_dev != now->st_dev ||
+           before->st_size != now->st_size || before->st_mtim.tv_sec != now->st_mtim.tv_sec ||
+           before->st_mtim.tv_nsec != now->st_mtim.tv_nsec;
 }
 
 static void on_line_problem(void *user, unsigned line, const char *text)

@@ -1,4 +1,5 @@
-/* scripted.h - temperatures from a file, for demonstrations without a key or a network: `CITY=DEGREES` a line,
+/* scripted.h - temperatures from a file, for demonstrations without a key or a network: `CITY=DEGREES` a
+ * line,
  * `#` starts a comment. Read again when it changes. A city that is not in it has no reading. */
 #ifndef EV_WEATHER_SCRIPTED_H
 #define EV_WEATHER_SCRIPTED_H

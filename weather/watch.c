@@ -321,9 +321,7 @@ int64_t watch_next_ms(const struct watch *watch)
             next = earlier(next, latest(city->ask_at_ms, ask_from));
         }
         if (watch->online && !city->calling) {
-            next = earlier(next, city->forget       ? city->forget_at_ms
-                                 : city->report_due ? 0
-                                                    : next);
+            next = earlier(next, city->forget ? city->forget_at_ms : city->report_due ? 0 : next);
         }
     }
     return next;
@@ -377,9 +375,14 @@ bool watch_on_ask_failed(struct watch *watch, const char *name, const char *text
     struct watch_city *city = end_ask(watch, name);
 
     if (limited) {
-        watch->ask_not_before_ms = latest(watch->ask_not_before_ms,
-                                          now_ms + latest(retry_after_ms, watch->backoff_ms));
-        watch->backoff_ms = earlier(2 * watch->backoff_ms, WATCH_BACKOFF_MAX_MS);
+        /* Several asks may be open when the first 429 comes: they count as one. */
+        bool first = now_ms >= watch->ask_not_before_ms;
+        int64_t wait_ms = retry_after_ms > 0 ? retry_after_ms : first ? watch->backoff_ms : 0;
+
+        watch->ask_not_before_ms = latest(watch->ask_not_before_ms, now_ms + wait_ms);
+        if (first) {
+            watch->backoff_ms = earlier(2 * watch->backoff_ms, WATCH_BACKOFF_MAX_MS);
+        }
     }
     if (city == NULL) {
         return false;

@@ -42,14 +42,14 @@ struct watch_city {
     char name[CITY_NAME_SIZE];
     double lat, lon;
     bool has_place;
-    bool by_hand;      /* of --city, add or force: stays without a charge point */
-    bool has_point;    /* a charge point is there */
-    bool seen;         /* in the list that is being read */
-    bool removed;      /* by hand: not watched, whatever charge points there are */
-    bool dropped;      /* goes as soon as Central has forgotten it */
-    bool forget;       /* Central is to be told */
-    bool calling;      /* a report, or a forgetting, is on its way */
-    bool asking;       /* the provider is */
+    bool by_hand;   /* of --city, add or force: stays without a charge point */
+    bool has_point; /* a charge point is there */
+    bool seen;      /* in the list that is being read */
+    bool removed;   /* by hand: not watched, whatever charge points there are */
+    bool dropped;   /* goes as soon as Central has forgotten it */
+    bool forget;    /* Central is to be told */
+    bool calling;   /* a report, or a forgetting, is on its way */
+    bool asking;    /* the provider is */
     bool report_due;
     bool forced;
     bool has_reading;

@@ -172,8 +172,9 @@ static void take_body(struct http_exchange *exchange, const char *bytes, size_t 
     exchange->body[exchange->body_len] = '\0';
 }
 
-enum MHD_Result http_on_access(void *user, struct MHD_Connection *connection, const char *url, const char *method,
-                               const char *version, const char *upload, size_t *upload_len, void **context)
+enum MHD_Result http_on_access(void *user, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_len, void **context)
 {
     struct http_server *server = user;
     struct http_exchange *exchange = *context;
@@ -278,7 +279,9 @@ const char *http_body(const struct http_exchange *exchange, size_t *ret_len)
 
 const char *http_peer_address(const struct http_exchange *exchange)
 {
-    return exchange->connection == NULL ? "" : http_connection_of((struct http_exchange *)(uintptr_t)exchange)->address;
+    return exchange->connection == NULL
+               ? ""
+               : http_connection_of((struct http_exchange *)(uintptr_t)exchange)->address;
 }
 
 const struct peer_identity *http_peer(const struct http_exchange *exchange)
@@ -299,7 +302,8 @@ const char *http_peer_problem(const struct http_exchange *exchange)
 
 bool http_peer_is_expired(const struct http_exchange *exchange)
 {
-    return exchange->connection != NULL && http_connection_of((struct http_exchange *)(uintptr_t)exchange)->expired;
+    return exchange->connection != NULL &&
+           http_connection_of((struct http_exchange *)(uintptr_t)exchange)->expired;
 }
 
 bool http_is_tls(const struct http_exchange *exchange)
@@ -364,11 +368,12 @@ void http_exchange_answer(struct http_exchange *exchange, int status, struct MHD
         MHD_resume_connection(exchange->connection);
 }
 
-void http_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body, size_t len)
+void http_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body,
+                size_t len)
 {
     /* The library only reads what it copies. */
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, len == 0 ? (void *)(uintptr_t) "" : (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        len, len == 0 ? (void *)(uintptr_t) "" : (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
     EV_ASSERT(response != NULL);
     if (content_type != NULL)
         (void)MHD_add_response_header(response, "Content-Type", content_type);
@@ -387,20 +392,34 @@ void http_reply_json(struct http_exchange *exchange, int status, cJSON *tree)
 static const char *status_title(int status)
 {
     switch (status) {
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 415: return "Unsupported Media Type";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Content";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    default: return "Error";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 421:
+        return "Misdirected Request";
+    case 422:
+        return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests";
+    case 500:
+        return "Internal Server Error";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Error";
     }
 }
 

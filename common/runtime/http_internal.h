@@ -8,10 +8,10 @@
 #include "common/runtime/limits.h"
 
 enum exchange_phase {
-    EXCHANGE_READING,   /* head and body come in */
-    EXCHANGE_HANDLING,  /* the handler runs; it may answer now */
-    EXCHANGE_WAITING,   /* suspended until the late answer */
-    EXCHANGE_ANSWERED   /* the response is queued, or waits to be queued after the resume */
+    EXCHANGE_READING,  /* head and body come in */
+    EXCHANGE_HANDLING, /* the handler runs; it may answer now */
+    EXCHANGE_WAITING,  /* suspended until the late answer */
+    EXCHANGE_ANSWERED  /* the response is queued, or waits to be queued after the resume */
 };
 
 struct http_header_line {
@@ -21,21 +21,21 @@ struct http_header_line {
 
 struct http_exchange {
     struct http_server *server;
-    struct http_exchange *next, *previous;  /* all of the server */
-    struct MHD_Connection *connection;      /* NULL: the client has gone */
+    struct http_exchange *next, *previous; /* all of the server */
+    struct MHD_Connection *connection;     /* NULL: the client has gone */
     enum exchange_phase phase;
     char *method;
-    char *path;                             /* decoded */
-    int refusal;                            /* status to refuse with before the handler, 0 none */
+    char *path;  /* decoded */
+    int refusal; /* status to refuse with before the handler, 0 none */
     const char *refusal_detail;
     char *body;
     size_t body_len, body_capacity;
     struct http_header_line *reply_headers;
-    char **decoded;                         /* query values handed out */
+    char **decoded; /* query values handed out */
     size_t decoded_count;
     char *parts[HTTP_PATH_PARTS_MAX];
     size_t part_count;
-    int status;                             /* of the answer that waits */
+    int status; /* of the answer that waits */
     struct MHD_Response *response;
     struct http_stream *stream;
 };
@@ -63,9 +63,9 @@ struct http_server {
     struct http_server_config config; /* texts owned */
     char **hosts;
     struct tls_trust *trust;
-    struct http_daemon *daemons;      /* the first one accepts */
+    struct http_daemon *daemons; /* the first one accepts */
     struct loop_hook *hook;
-    struct loop_timer *sweep;         /* ends retired daemons without connections */
+    struct loop_timer *sweep; /* ends retired daemons without connections */
     int listen_fd;
     uint16_t port;
     struct http_exchange *exchanges;
@@ -73,8 +73,9 @@ struct http_server {
 };
 
 /* libmicrohttpd calls this for each request, repeatedly. */
-enum MHD_Result http_on_access(void *user, struct MHD_Connection *connection, const char *url, const char *method,
-                               const char *version, const char *upload, size_t *upload_len, void **exchange);
+enum MHD_Result http_on_access(void *user, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_len, void **exchange);
 void http_on_completed(void *user, struct MHD_Connection *connection, void **exchange,
                        enum MHD_RequestTerminationCode why);
 
@@ -85,7 +86,8 @@ enum MHD_Result http_exchange_queue(struct http_exchange *exchange);
 /* Hands an answer over: at once inside the handler, else by resuming the connection. */
 void http_exchange_answer(struct http_exchange *exchange, int status, struct MHD_Response *response);
 void http_stream_on_completed(struct http_stream *stream);
-/* Strict percent-decoding in place; false for bad escapes, %00 and text that is no UTF-8. plus: '+' is a space. */
+/* Strict percent-decoding in place; false for bad escapes, %00 and text that is no UTF-8. plus: '+' is a
+ * space. */
 bool http_decode_percent(char *text, bool plus);
 
 #endif

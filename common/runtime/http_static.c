@@ -1,5 +1,5 @@
-/* http_static.c - the files of a directory, served from memory. Nothing outside it can be named: only what was read at
- * the start exists. */
+/* http_static.c - the files of a directory, served from memory. Nothing outside it can be named: only what
+ * was read at the start exists. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,9 +32,16 @@ static const char *content_type(const char *path)
     static const struct {
         const char *ending, *type;
     } TYPES[] = {
-        {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".mjs", "text/javascript; charset=utf-8"},
-        {".css", "text/css; charset=utf-8"}, {".svg", "image/svg+xml"}, {".png", "image/png"}, {".ico", "image/x-icon"},
-        {".json", "application/json"}, {".webmanifest", "application/manifest+json"}, {".woff2", "font/woff2"},
+        {".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".mjs", "text/javascript; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".svg", "image/svg+xml"},
+        {".png", "image/png"},
+        {".ico", "image/x-icon"},
+        {".json", "application/json"},
+        {".webmanifest", "application/manifest+json"},
+        {".woff2", "font/woff2"},
         {".txt", "text/plain; charset=utf-8"},
     };
     size_t length = strlen(path);
@@ -111,7 +118,8 @@ static enum ev_err read_directory(struct http_static *files, int directory_fd, c
     return err;
 }
 
-enum ev_err http_static_new(const char *directory, struct http_static **ret_static, struct failure *ret_failure)
+enum ev_err http_static_new(const char *directory, struct http_static **ret_static,
+                            struct failure *ret_failure)
 {
     struct http_static *files = calloc(1, sizeof *files);
     EV_ASSERT(files != NULL);

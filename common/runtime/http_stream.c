@@ -1,5 +1,5 @@
-/* http_stream.c - answers that go on. A client's connection is suspended while there is nothing for it and resumed when
- * there is; what it does not take is bounded. */
+/* http_stream.c - answers that go on. A client's connection is suspended while there is nothing for it and
+ * resumed when there is; what it does not take is bounded. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +10,11 @@
 struct http_stream {
     struct http_exchange *exchange; /* NULL once completed */
     char *bytes;
-    size_t start, end, capacity;    /* what waits is bytes[start, end) */
+    size_t start, end, capacity; /* what waits is bytes[start, end) */
     bool suspended, closing;
     void (*on_closed)(void *user);
     void *user;
-    int references;                 /* the response's and the exchange's */
+    int references; /* the response's and the exchange's */
 };
 
 static void release(struct http_stream *stream)
@@ -64,8 +64,8 @@ static void resume(struct http_stream *stream)
     MHD_resume_connection(stream->exchange->connection);
 }
 
-enum ev_err http_stream_begin(struct http_exchange *exchange, const char *content_type, void (*on_closed)(void *user),
-                              void *user, struct http_stream **ret_stream)
+enum ev_err http_stream_begin(struct http_exchange *exchange, const char *content_type,
+                              void (*on_closed)(void *user), void *user, struct http_stream **ret_stream)
 {
     struct http_stream *stream = calloc(1, sizeof *stream);
     EV_ASSERT(stream != NULL);

@@ -26,7 +26,7 @@ struct identity {
     char key_sha256[TLS_SHA256_HEX];
     int64_t from_ms, expires_at_ms; /* of the certificate, 0 none */
     bool enrolled, started, busy;
-    bool refused; /* for good: nothing more is tried until identity_enrol */
+    bool refused;                        /* for good: nothing more is tried until identity_enrol */
     struct tls_credentials *credentials; /* made at the first asking */
     struct loop_timer *retry, *renewal;
     struct backoff backoff;
