@@ -278,6 +278,7 @@ static void on_supply_ended(struct peer *peer, const struct message *message, st
         event->known = &row;
     }
     (void)dispatch_step(central, event, NULL);
+    event->known = NULL;
 }
 
 static void on_charge_request(struct peer *peer, const struct message *message, struct fleet_event *event)
@@ -301,6 +302,7 @@ static void on_charge_request(struct peer *peer, const struct message *message, 
     } else {
         central->counters.requests_refused++;
     }
+    event->known = NULL;
 }
 
 static void on_message(struct peer *peer, const struct message *message)

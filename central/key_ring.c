@@ -168,6 +168,7 @@ static void supersede(struct key_ring *ring, struct key_ring_owner *owner, int64
     if (owner->count <= KEY_RING_SUPERSEDED_MAX) {
         return;
     }
+    EV_ASSERT(*at != NULL);
     while ((*at)->next != NULL) {
         at = &(*at)->next;
     }

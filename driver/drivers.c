@@ -167,7 +167,7 @@ void drivers_fini(struct drivers *drivers)
     drivers->shared.closing = true;
     exchange_free(drivers->shared.exchange);
     drivers->shared.exchange = NULL;
-    for (size_t i = 0; i < drivers->count; i++) {
+    for (size_t i = 0; drivers->items != NULL && i < drivers->count; i++) {
         driver_free(drivers->items[i]);
     }
     free(drivers->items);

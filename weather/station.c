@@ -1,56 +1,118 @@
-#include "weather/station.h"
+/* station.c - building the service, and asking its provider. Central: station_central.c. */
+#include "weather/station_internal.h"
 
 #include "common/runtime/log.h"
-#include "weather/station_internal.h"
+#include "common/runtime/state_dir.h"
+#include "weather/open_meteo.h"
+#include "weather/openweather.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *station_provider_name(const struct station *station)
-{
-    static const char *const names[] = {[PROVIDER_OPENWEATHER] = "openweather",
-                                        [PROVIDER_OPEN_METEO] = "open-meteo",
-                                        [PROVIDER_SCRIPTED] = "scripted"};
+/* How long a reading that cannot be renewed is still believed, in intervals of its provider. */
+#define AGE_INTERVALS 4
 
-    return names[station->provider];
+struct ask {
+    struct station *station;
+    char city[CITY_NAME_SIZE];
+};
+
+/* ---- the provider ---- */
+
+static void tell_ask_failed(struct station *station, const char *city, const char *text, bool limited,
+                            int64_t retry_after_ms, bool no_reading)
+{
+    if (watch_on_ask_failed(&station->watch, city, text, limited, retry_after_ms, no_reading,
+                            loop_now_ms(station->loop)))
+        log_warn("provider.failed", log_str("city", city), log_str("reason", text));
 }
 
-/* --- calls --- */
-
-struct station_call *station_call_new(struct station *station, const char *city)
+static void tell_reading(struct station *station, const char *city, const struct provider_reading *reading)
 {
-    struct station_call *call = calloc(1, sizeof *call);
-
-    EV_ASSERT(call != NULL);
-    call->station = station;
-    (void)snprintf(call->city, sizeof call->city, "%s", city);
-    call->next = station->calls;
-    station->calls = call;
-    return call;
+    if (watch_on_reading(&station->watch, city, reading->temperature_c, reading->observed_at_ms,
+                         loop_now_ms(station->loop)))
+        log_info("weather.reading", log_str("city", city), log_real("temperature_c", reading->temperature_c));
 }
 
-void station_call_free(struct station_call *call)
+static void take_answer(struct station *station, const char *city, const struct http_response *response)
 {
-    struct station_call **at = &call->station->calls;
-
-    while (*at != call) {
-        at = &(*at)->next;
+    struct provider_reading reading = {.temperature_c = 0};
+    struct failure text = {.text = ""};
+    if (response->err != EV_OK) {
+        http_problem_text(response, &text);
+        tell_ask_failed(station, city, text.text, false, 0, false);
+        return;
     }
-    *at = call->next;
-    if (call->call != NULL) {
-        http_client_cancel(call->call);
+    if (response->status != 200) {
+        provider_status_words(response->status, &text);
+        tell_ask_failed(station, city, text.text, response->status == 429,
+                        (int64_t)response->retry_after_s * 1000, response->status == 404);
+        return;
     }
-    free(call);
+    enum ev_err err = station->provider == PROVIDER_OPENWEATHER
+                          ? openweather_parse(response->body, response->body_len, &reading, &text)
+                          : open_meteo_parse(response->body, response->body_len, &reading, &text);
+    if (err != EV_OK)
+        tell_ask_failed(station, city, text.text, false, 0, false);
+    else
+        tell_reading(station, city, &reading);
 }
 
-/* --- what is due --- */
+static void on_answer(void *user, const struct http_response *response)
+{
+    struct ask *ask = user;
+    struct station *station = ask->station;
+    take_answer(station, ask->city, response);
+    free(ask);
+    station_run(station);
+}
+
+static void ask_scripted(struct station *station, const char *city)
+{
+    struct provider_reading reading = {.observed_at_ms = 0};
+    scripted_refresh(station->scripted);
+    if (scripted_find(scripted_table_of(station->scripted), city, &reading.temperature_c) == EV_OK)
+        tell_reading(station, city, &reading);
+    else
+        tell_ask_failed(station, city,
+                        "the temperatures file does not name it; `force CITY DEGREES` sets one", false, 0,
+                        true);
+}
+
+static void ask_provider(struct station *station, const struct watch_effect *effect)
+{
+    char url[PROVIDER_URL_MAX];
+    if (station->provider == PROVIDER_SCRIPTED) {
+        ask_scripted(station, effect->city);
+        return;
+    }
+    if (station->provider == PROVIDER_OPEN_METEO && !effect->has_place) {
+        tell_ask_failed(station, effect->city, "no charge point says where it lies", false, 0, false);
+        return;
+    }
+    enum ev_err err = station->provider == PROVIDER_OPENWEATHER
+                          ? openweather_format_url(station->api, station->api_key, effect->city, url)
+                          : open_meteo_format_url(station->api, effect->lat, effect->lon, url);
+    struct http_request request = {
+        .url = url, .timeout_ms = PROVIDER_TIMEOUT_MS, .response_max = PROVIDER_ANSWER_MAX};
+    struct ask *ask = calloc(1, sizeof *ask);
+    EV_ASSERT(ask != NULL);
+    ask->station = station;
+    (void)snprintf(ask->city, sizeof ask->city, "%s", effect->city);
+    if (err != EV_OK || http_client_send(station->http, &request, on_answer, ask, NULL) != EV_OK) {
+        tell_ask_failed(station, effect->city, "the provider's address for it is too long", false, 0, false);
+        free(ask);
+    }
+}
+
+/* ---- what is due ---- */
 
 static void carry_out(struct station *station, const struct watch_effect *effect)
 {
     switch (effect->type) {
     case WATCH_ASK:
-        station_ask(station, effect);
+        ask_provider(station, effect);
         break;
     case WATCH_REPORT:
         station_report(station, effect);
@@ -64,165 +126,160 @@ static void carry_out(struct station *station, const struct watch_effect *effect
     }
 }
 
-void station_pump(struct station *station)
+void station_run(struct station *station)
 {
     struct watch_effect effect;
-
-    if (station->pumping || !station->started) {
-        return;
-    }
-    station->pumping = true;
-    while (watch_next(&station->watch, loop_now_ms(station->loop), &effect)) {
+    int64_t now_ms = loop_now_ms(station->loop);
+    while (watch_next(&station->watch, now_ms, &effect))
         carry_out(station, &effect);
-    }
-    station->pumping = false;
-    int64_t next = watch_next_ms(&station->watch);
-    int64_t now = loop_now_ms(station->loop);
-    loop_timer_start(station->timer, next > now ? next - now : 0);
+    int64_t next_ms = watch_next_ms(&station->watch);
+    if (next_ms != WATCH_NEVER)
+        loop_timer_start(station->timer, next_ms > now_ms ? next_ms - now_ms : 1);
 }
 
 static void on_timer(void *user)
 {
-    station_pump(user);
+    station_run(user);
 }
-
-/* --- registration --- */
 
 static void on_certificate(void *user, bool renewed)
 {
     struct station *station = user;
-
-    station->registry_problem.text[0] = '\0';
-    log_info(renewed ? "weather.renewed" : "weather.registered");
+    log_info(renewed ? "certificate.renewed" : "certificate.ready",
+             log_str("text", "registered; reporting to Central"));
     watch_set_online(&station->watch, loop_now_ms(station->loop));
-    station_pump(station);
+    station_run(station);
 }
 
-static void on_problem(void *user, const char *text, bool final)
+static void on_identity_problem(void *user, const char *text, bool final)
 {
     struct station *station = user;
-
-    struct failure problem;
-
-    (void)failure_set(&problem, EV_ERR_AUTH, "%s", text);
-    if (strcmp(station->registry_problem.text, problem.text) == 0) {
+    if (strcmp(station->problem, text) == 0)
         return;
-    }
-    station->registry_problem = problem;
-    if (final) {
-        log_error("weather.registration_refused", log_str("text", text));
-    } else {
-        log_warn("weather.registration_waits", log_str("text", text));
-    }
+    (void)snprintf(station->problem, sizeof station->problem, "%s", text);
+    log_warn(final ? "registry.refused" : "registry.unreachable", log_str("reason", text),
+             log_str("note", final ? "start again with --invitation" : "trying again"));
 }
 
-void station_start(struct station *station)
+/* ---- building ---- */
+
+static enum ev_err read_api_key(struct station *station, const char *path, struct failure *ret_failure)
 {
-    station->started = true;
-    if (identity_is_enrolled(station->identity)) {
-        watch_set_online(&station->watch, loop_now_ms(station->loop));
-    } else if (!identity_can_start(station->identity)) {
-        on_problem(station, "Weather is not registered: start it with --invitation CODE", true);
-    }
-    if (identity_can_start(station->identity)) {
-        identity_start(station->identity);
-    }
-    log_info("weather.started", log_str("provider", station_provider_name(station)),
-             log_str("central", station->central_url));
-    station_pump(station);
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    if (path == NULL)
+        return failure_set(ret_failure, EV_ERR_USAGE, "--provider openweather needs --api-key-file");
+    enum ev_err err = state_file_read(path, &bytes, &len, ret_failure);
+    if (err != EV_OK)
+        return err;
+    err = openweather_parse_key((const char *)bytes, len, station->api_key);
+    state_dir_bytes_free(bytes, len);
+    return err == EV_OK
+               ? EV_OK
+               : failure_set(ret_failure, EV_ERR_USAGE, "%s holds no API key in its first line", path);
 }
 
-enum ev_err station_add_city(struct station *station, const char *name, struct failure *ret_failure)
+static enum ev_err set_addresses(struct station *station, const struct station_config *config,
+                                 struct failure *ret_failure)
 {
-    char city[CITY_NAME_SIZE];
-    enum ev_err err = city_name_normalise(name, strlen(name), city);
+    const char *api = config->api_url;
+    if (api == NULL)
+        api = config->provider == PROVIDER_OPENWEATHER ? OPENWEATHER_URL : OPEN_METEO_URL;
+    if (provider_parse_url(config->central, station->central) != EV_OK)
+        return failure_set(ret_failure, EV_ERR_USAGE, "--central must be a URL like https://127.0.0.1:8443");
+    if (provider_parse_url(api, station->api) != EV_OK)
+        return failure_set(ret_failure, EV_ERR_USAGE, "--api-url must be a URL like https://api.example.org");
+    return config->provider == PROVIDER_OPENWEATHER ? read_api_key(station, config->api_key_file, ret_failure)
+                                                    : EV_OK;
+}
 
-    if (err != EV_OK) {
-        return failure_set(ret_failure, EV_ERR_USAGE,
-                           "\"%.100s\" is no city's name; accepted: 1 to 64 bytes of UTF-8", name);
-    }
-    err = watch_add(&station->watch, city, loop_now_ms(station->loop));
-    if (err == EV_ERR_FULL) {
-        return failure_set(ret_failure, err, "more than %d cities", WATCH_CITIES_MAX);
+static enum ev_err start_watch(struct station *station, const struct station_config *config,
+                               struct failure *ret_failure)
+{
+    static const int64_t INTERVALS[] = {[PROVIDER_OPENWEATHER] = OPENWEATHER_INTERVAL_MS,
+                                        [PROVIDER_OPEN_METEO] = OPEN_METEO_INTERVAL_MS,
+                                        [PROVIDER_SCRIPTED] = 0};
+    int64_t interval_ms = INTERVALS[config->provider];
+    struct watch_config watch = {.poll_ms = config->poll_ms,
+                                 .ask_interval_ms = interval_ms,
+                                 .max_age_ms = interval_ms == 0 ? INT64_MAX : AGE_INTERVALS * interval_ms,
+                                 .all_cities = config->city_count == 0};
+    int64_t now_ms = loop_now_ms(config->loop);
+    if (watch_init(&station->watch, &watch, now_ms) != EV_OK)
+        return failure_set(ret_failure, EV_ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < config->city_count; i++) {
+        char name[CITY_NAME_SIZE];
+        if (city_name_normalise(config->cities[i], strlen(config->cities[i]), name) != EV_OK)
+            return failure_set(ret_failure, EV_ERR_USAGE, "--city %s: 1 to 64 bytes of UTF-8 are accepted",
+                               config->cities[i]);
+        if (watch_add(&station->watch, name, now_ms) == EV_ERR_FULL)
+            return failure_set(ret_failure, EV_ERR_USAGE, "--city: at most %d cities", WATCH_CITIES_MAX);
     }
     return EV_OK;
 }
 
-/* --- life --- */
-
 static enum ev_err open_identity(struct station *station, const struct station_config *config,
                                  struct failure *ret_failure)
 {
-    const struct identity_config identity = {
-        .loop = station->loop,
-        .http_client = station->http_client,
-        .directory = config->state_dir,
-        .role = NODE_ROLE_WEATHER,
-        .id = config->id,
-        .registry_url = config->registry_url,
-        .invitation = config->invitation,
-        .on_certificate = on_certificate,
-        .on_problem = on_problem,
-        .user = station,
-    };
-
-    return identity_open(&identity, &station->identity, ret_failure);
+    struct identity_config identity = {.loop = config->loop,
+                                       .http_client = station->http,
+                                       .directory = config->state_dir,
+                                       .role = NODE_ROLE_WEATHER,
+                                       .id = config->id,
+                                       .registry_url = config->registry,
+                                       .invitation = config->invitation,
+                                       .on_certificate = on_certificate,
+                                       .on_problem = on_identity_problem,
+                                       .user = station};
+    enum ev_err err = identity_open(&identity, &station->identity, ret_failure);
+    if (err != EV_OK)
+        return err;
+    if (!identity_can_start(station->identity))
+        log_warn("weather.not_registered",
+                 log_str("note", "start with --invitation; `ev_registry invite --role weather` prints one"));
+    if (identity_is_enrolled(station->identity))
+        watch_set_online(&station->watch, loop_now_ms(station->loop));
+    identity_start(station->identity);
+    return EV_OK;
 }
 
-enum ev_err station_new(struct loop *loop, const struct station_config *config, struct station **ret_station,
+enum ev_err station_new(const struct station_config *config, struct station **ret_station,
                         struct failure *ret_failure)
 {
     struct station *station = calloc(1, sizeof *station);
-    enum ev_err err = EV_OK;
-
-    if (station == NULL) {
-        return failure_set(ret_failure, EV_ERR_NOMEM, "out of memory");
-    }
-    station->loop = loop;
+    EV_ASSERT(station != NULL);
+    station->loop = config->loop;
     station->provider = config->provider;
-    (void)snprintf(station->central_url, sizeof station->central_url, "%s", config->central_url);
-    (void)snprintf(station->api_url, sizeof station->api_url, "%s", config->api_url);
-    (void)snprintf(station->api_key, sizeof station->api_key, "%s", config->api_key);
-    err = watch_init(&station->watch, &config->watch, loop_now_ms(loop));
-    if (err == EV_OK && config->provider == PROVIDER_SCRIPTED) {
+    enum ev_err err = set_addresses(station, config, ret_failure);
+    if (err == EV_OK && config->provider == PROVIDER_SCRIPTED)
         err = scripted_new(config->temperatures_file, &station->scripted);
-    }
-    if (err == EV_OK) {
-        err = http_client_new(loop, &station->http_client);
-    }
-    if (err == EV_OK) {
-        err = loop_timer_new(loop, on_timer, station, &station->timer);
-    }
-    if (err != EV_OK) {
-        (void)failure_set(ret_failure, err, "cannot start: %s", ev_err_text(err));
-    } else {
+    if (err == EV_OK)
+        err = http_client_new(config->loop, &station->http);
+    if (err == EV_OK)
+        err = loop_timer_new(config->loop, on_timer, station, &station->timer);
+    if (err == EV_OK)
+        err = start_watch(station, config, ret_failure);
+    if (err == EV_OK)
         err = open_identity(station, config, ret_failure);
-    }
     if (err != EV_OK) {
         station_free(station);
         return err;
     }
+    station_run(station);
     *ret_station = station;
     return EV_OK;
 }
 
 void station_free(struct station *station)
 {
-    if (station == NULL) {
+    if (station == NULL)
         return;
-    }
-    while (station->calls != NULL) {
-        station_call_free(station->calls);
-    }
-    if (station->points_call != NULL) {
-        http_client_cancel(station->points_call);
-    }
-    central_client_places_fini(&station->places);
-    loop_timer_free(station->timer);
     identity_free(station->identity);
-    http_client_free(station->http_client);
+    http_client_free(station->http);
+    if (station->timer != NULL)
+        loop_timer_free(station->timer);
     scripted_free(station->scripted);
     watch_fini(&station->watch);
-    memset(station->api_key, 0, sizeof station->api_key);
+    free(station->places);
     free(station);
 }

@@ -1,5 +1,5 @@
-/* station.h - Weather as it runs: carries out what watch.c says is due, asks the provider, reports to
- * Central, answers commands, and says in words what does not work, once per change. */
+/* station.h - the weather service at work: carries out what watch decides, with a provider and with Central.
+ */
 #ifndef EV_WEATHER_STATION_H
 #define EV_WEATHER_STATION_H
 
@@ -7,36 +7,36 @@
 #include "common/runtime/failure.h"
 #include "common/runtime/loop.h"
 #include "weather/provider.h"
-#include "weather/watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct station;
 
-/* Copied, but for what identity.h copies itself. */
 struct station_config {
-    const char *id;
+    struct loop *loop;
     const char *state_dir;
-    const char *central_url; /* of central_client_parse_base */
-    const char *registry_url;
+    const char *id;         /* of the certificate */
+    const char *central;    /* https URL */
+    const char *registry;   /* https URL */
     const char *invitation; /* NULL none */
     enum provider_kind provider;
-    const char *api_url;           /* of provider_parse_url */
-    const char *api_key;           /* openweather */
+    const char *api_key_file;      /* openweather */
+    const char *api_url;           /* NULL: the provider's own */
     const char *temperatures_file; /* scripted; NULL none */
-    struct watch_config watch;
+    const char *const *cities;     /* --city; city_count 0: every city that has a charge point */
+    size_t city_count;
+    int64_t poll_ms;
 };
 
-EV_MUST_CHECK enum ev_err station_new(struct loop *loop, const struct station_config *config,
-                                      struct station **ret_station, struct failure *ret_failure);
+/* Errors: EV_ERR_USAGE (a URL, a city, the key's file), EV_ERR_IO, in words. */
+EV_MUST_CHECK enum ev_err station_new(const struct station_config *config, struct station **ret_station,
+                                      struct failure *ret_failure);
+/* NULL is accepted. */
 void station_free(struct station *station);
-/* A city of --city. Errors in words. */
-EV_MUST_CHECK enum ev_err station_add_city(struct station *station, const char *name,
-                                           struct failure *ret_failure);
-void station_start(struct station *station);
 
-/* One command, already split; answers on standard output. False: not understood. */
-bool station_command(struct station *station, char *const words[], size_t count);
+/* One line of standard input: add, remove, force, auto, list, status. False: not a command of its. */
+bool station_command(struct station *station, char **words, size_t count);
 
 #endif

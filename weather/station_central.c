@@ -1,190 +1,208 @@
-/* station_central.c - reports to Central, and what it says of charge points. */
+/* station_central.c - reporting to Central, and learning from it which cities have charge points. */
 #include "weather/station_internal.h"
 
+#include "common/runtime/limits.h"
 #include "common/runtime/log.h"
+#include "common/wire/json.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Whether there is an answer; says so once per change. */
-static bool note_central(struct station *station, const struct http_response *response)
-{
-    bool up = response->err == EV_OK;
+#define BODY_SIZE 256
+#define PAGE_LIMIT 500
+#define CALL_URL_MAX (PROVIDER_URL_MAX + CITY_NAME_ENCODED_SIZE + 128)
+#define PLACES_MAX 100000
 
-    if (!station->central_told || station->central_up != up) {
-        station->central_told = true;
-        station->central_up = up;
-        if (up) {
-            log_info("weather.central_reached", log_str("central", station->central_url));
-        } else {
-            log_warn("weather.central_unreachable", log_str("central", station->central_url),
-                     log_str("text", "Central cannot be reached; trying again with every poll"),
-                     log_str("error", response->text));
-        }
-    }
-    return up;
+/* One call about one city. */
+struct call {
+    struct station *station;
+    char city[CITY_NAME_SIZE];
+};
+
+static struct call *call_new(struct station *station, const char *city)
+{
+    struct call *call = calloc(1, sizeof *call);
+    EV_ASSERT(call != NULL);
+    call->station = station;
+    (void)snprintf(call->city, sizeof call->city, "%s", city);
+    return call;
 }
 
-static void send_call(struct station *station, struct station_call *call, const struct http_request *request,
-                      http_on_done on_done)
+void station_tell(struct station *station, const char *text)
 {
-    if (http_client_send(station->http_client, request, on_done, call, &call->call) != EV_OK) {
-        const struct http_response failed = {.err = EV_ERR_FULL, .text = "too many calls are open"};
-
-        call->call = NULL;
-        on_done(call, &failed);
-    }
+    if (strcmp(station->problem, text) == 0)
+        return;
+    (void)snprintf(station->problem, sizeof station->problem, "%s", text);
+    if (text[0] == '\0')
+        log_info("central.reached", log_str("central", station->central));
+    else
+        log_warn("central.unreachable", log_str("reason", text),
+                 log_str("note", "trying again with every poll"));
 }
 
-/* --- reports --- */
+static void city_url(const struct station *station, const char *city, char ret_url[CALL_URL_MAX])
+{
+    char encoded[CITY_NAME_ENCODED_SIZE];
+    city_name_encode(city, encoded);
+    (void)snprintf(ret_url, CALL_URL_MAX, "%s/api/v1/weather/%s", station->central, encoded);
+}
 
 static void on_reported(void *user, const struct http_response *response)
 {
-    struct station_call *call = user;
+    struct call *call = user;
     struct station *station = call->station;
-    struct failure failure = {{0}};
-    bool taken = false;
-
-    call->call = NULL;
-    if (!note_central(station, response)) {
-        (void)failure_set(&failure, EV_ERR_IO, "Central cannot be reached: %s", response->text);
-    } else if (response->status / 100 != 2) {
-        http_problem_text(response, &failure);
-    } else {
-        taken = true;
+    struct failure text = {.text = ""};
+    bool taken = response->err == EV_OK && response->status == 200;
+    if (!taken)
+        http_problem_text(response, &text);
+    /* Central away is one trouble, not one for each city. */
+    if (response->err != EV_OK)
+        station_tell(station, text.text);
+    else
+        station_tell(station, "");
+    if (watch_on_reported(&station->watch, call->city, taken, text.text, loop_now_ms(station->loop)) &&
+        response->err == EV_OK) {
+        if (taken)
+            log_info("weather.reported", log_str("city", call->city));
+        else
+            log_warn("weather.report_refused", log_str("city", call->city), log_str("reason", text.text));
     }
-    bool news =
-        watch_on_reported(&station->watch, call->city, taken, failure.text, loop_now_ms(station->loop));
-    if (news && taken) {
-        log_info("weather.reported", log_str("city", call->city));
-    } else if (news && response->err == EV_OK) {
-        log_warn("weather.report_refused", log_str("city", call->city), log_int("status", response->status),
-                 log_str("text", failure.text));
-    }
-    station_call_free(call);
-    station_pump(station);
+    free(call);
+    station_run(station);
 }
 
 void station_report(struct station *station, const struct watch_effect *effect)
 {
-    char url[CENTRAL_CLIENT_URL_MAX];
-    char body[CENTRAL_CLIENT_BODY_MAX];
-    struct http_request request = {.method = "PUT", .url = url, .body = body};
-    struct station_call *call = station_call_new(station, effect->city);
-    int64_t observed = effect->observed_at_ms != 0 ? effect->observed_at_ms : wall_now_ms();
-    enum ev_err err = central_client_write_report(effect->temperature_c, observed,
-                                                  effect->forced ? "forced" : station_provider_name(station),
-                                                  body, &request.body_len);
-
-    EV_ASSERT(err == EV_OK); /* all of it is bounded */
-    central_client_city_url(station->central_url, effect->city, url);
+    static const char *const SOURCES[] = {[PROVIDER_OPENWEATHER] = "openweather",
+                                          [PROVIDER_OPEN_METEO] = "open-meteo",
+                                          [PROVIDER_SCRIPTED] = "scripted"};
+    char url[CALL_URL_MAX], body[BODY_SIZE];
+    size_t len = 0;
+    struct json_writer writer;
+    json_writer_init(&writer, body, sizeof body);
+    json_write_object_begin(&writer, NULL);
+    json_write_real(&writer, "temperature_c", effect->temperature_c);
+    json_write_time(&writer, "observed_at",
+                    effect->observed_at_ms > 0 ? effect->observed_at_ms : wall_now_ms());
+    json_write_text(&writer, "source", effect->forced ? "forced" : SOURCES[station->provider]);
+    json_write_object_end(&writer);
+    enum ev_err err = json_writer_finish(&writer, &len);
+    EV_ASSERT(err == EV_OK);
+    city_url(station, effect->city, url);
+    struct http_request request = {.method = "PUT", .url = url, .body = body, .body_len = len};
     identity_fill_request(station->identity, &request);
-    send_call(station, call, &request, on_reported);
+    struct call *call = call_new(station, effect->city);
+    if (http_client_send(station->http, &request, on_reported, call, NULL) != EV_OK) {
+        (void)watch_on_reported(&station->watch, effect->city, false, "too many calls",
+                                loop_now_ms(station->loop));
+        free(call);
+    }
 }
-
-/* --- forgetting --- */
 
 static void on_forgotten(void *user, const struct http_response *response)
 {
-    struct station_call *call = user;
+    struct call *call = user;
     struct station *station = call->station;
-    bool answered = note_central(station, response);
-    bool done = answered && (response->status / 100 == 2 || response->status == 404);
-    struct failure failure = {{0}};
-
-    call->call = NULL;
-    if (done) {
+    bool done = response->err == EV_OK && (response->status == 200 || response->status == 404);
+    if (done)
         log_info("weather.forgotten", log_str("city", call->city));
-    } else if (answered) {
-        http_problem_text(response, &failure);
-        log_warn("weather.not_forgotten", log_str("city", call->city), log_int("status", response->status),
-                 log_str("text", failure.text));
-    }
     watch_on_forgotten(&station->watch, call->city, done, loop_now_ms(station->loop));
-    station_call_free(call);
-    station_pump(station);
+    free(call);
+    station_run(station);
 }
 
 void station_forget(struct station *station, const struct watch_effect *effect)
 {
-    char url[CENTRAL_CLIENT_URL_MAX];
+    char url[CALL_URL_MAX];
+    city_url(station, effect->city, url);
     struct http_request request = {.method = "DELETE", .url = url};
-
-    central_client_city_url(station->central_url, effect->city, url);
     identity_fill_request(station->identity, &request);
-    send_call(station, station_call_new(station, effect->city), &request, on_forgotten);
-}
-
-/* --- charge points --- */
-
-static void fetch_page(struct station *station, const char *after);
-
-static void points_failed(struct station *station, const char *text)
-{
-    if (text[0] != '\0' && strcmp(station->central_problem.text, text) != 0) {
-        (void)failure_set(&station->central_problem, EV_ERR_IO, "%s", text);
-        log_warn("weather.charge_points_unreadable", log_str("text", text));
+    struct call *call = call_new(station, effect->city);
+    if (http_client_send(station->http, &request, on_forgotten, call, NULL) != EV_OK) {
+        watch_on_forgotten(&station->watch, effect->city, false, loop_now_ms(station->loop));
+        free(call);
     }
-    central_client_places_fini(&station->places);
-    watch_on_points_failed(&station->watch);
-    station_pump(station);
 }
 
-static void on_whole_list(struct station *station)
+/* ---- charge points ---- */
+
+static void add_place(struct station *station, const cJSON *item)
 {
-    size_t without_room = watch_on_points(&station->watch, station->places.items, station->places.count,
-                                          loop_now_ms(station->loop));
-
-    station->central_problem.text[0] = '\0';
-    if (without_room > 0 && !station->room_told) {
-        log_error("weather.too_many_cities", log_int("max", WATCH_CITIES_MAX),
-                  log_str("text", "there are more cities than can be watched"));
+    struct watch_place place = {.lat = 0};
+    char city[CITY_NAME_SIZE];
+    if (json_get_text(item, "city", city, sizeof city) != EV_OK ||
+        city_name_normalise(city, strlen(city), place.name) != EV_OK ||
+        json_get_real(item, "lat", -90, 90, &place.lat) != EV_OK ||
+        json_get_real(item, "lon", -180, 180, &place.lon) != EV_OK || station->place_count == PLACES_MAX)
+        return;
+    if (station->place_count == station->place_capacity) {
+        size_t capacity = station->place_capacity == 0 ? 64 : station->place_capacity * 2;
+        struct watch_place *grown = realloc(station->places, capacity * sizeof *grown);
+        EV_ASSERT(grown != NULL);
+        station->places = grown;
+        station->place_capacity = capacity;
     }
-    station->room_told = without_room > 0;
-    central_client_places_fini(&station->places);
-    station_pump(station);
+    station->places[station->place_count++] = place;
 }
+
+/* False: no page of charge points. `after` is empty at the last one. */
+static bool take_page(struct station *station, const struct http_response *response)
+{
+    cJSON *tree = NULL;
+    const cJSON *item = NULL;
+    bool good = response->err == EV_OK && response->status == 200 &&
+                json_parse(response->body, response->body_len, HTTP_CLIENT_RESPONSE_MAX, &tree) == EV_OK &&
+                cJSON_IsArray(json_member(tree, "items"));
+    if (good) {
+        cJSON_ArrayForEach(item, json_member(tree, "items"))
+        {
+            add_place(station, item);
+        }
+        if (json_is_null(tree, "next") ||
+            json_get_text(tree, "next", station->after, sizeof station->after) != EV_OK)
+            station->after[0] = '\0';
+    }
+    cJSON_Delete(tree);
+    return good;
+}
+
+static void ask_page(struct station *station);
 
 static void on_page(void *user, const struct http_response *response)
 {
     struct station *station = user;
-    struct failure failure = {{0}};
-    char next[NODE_ID_LENGTH_MAX + 1] = "";
-    size_t before = station->places.points;
-
-    station->points_call = NULL;
-    if (!note_central(station, response)) {
-        points_failed(station, "");
+    struct failure text;
+    if (!take_page(station, response)) {
+        http_problem_text(response, &text);
+        station_tell(station, text.text);
+        watch_on_points_failed(&station->watch);
+    } else if (station->after[0] != '\0') {
+        ask_page(station);
         return;
-    }
-    if (response->status != 200) {
-        http_problem_text(response, &failure);
-        points_failed(station, failure.text);
-        return;
-    }
-    if (central_client_parse_points(response->body, response->body_len, &station->places, next) != EV_OK) {
-        points_failed(station, "Central's list of charge points cannot be read");
-    } else if (next[0] != '\0' && station->places.points > before &&
-               station->places.points < CENTRAL_CLIENT_POINTS_MAX) {
-        fetch_page(station, next);
     } else {
-        on_whole_list(station);
+        station_tell(station, "");
+        if (watch_on_points(&station->watch, station->places, station->place_count,
+                            loop_now_ms(station->loop)) > 0)
+            log_warn("weather.too_many_cities", log_int("watched", WATCH_CITIES_MAX));
     }
+    station_run(station);
 }
 
-static void fetch_page(struct station *station, const char *after)
+static void ask_page(struct station *station)
 {
-    char url[CENTRAL_CLIENT_URL_MAX];
-    struct http_request request = {.url = url, .response_max = CENTRAL_CLIENT_ANSWER_MAX};
-
-    central_client_points_url(station->central_url, after, url);
+    char url[CALL_URL_MAX];
+    (void)snprintf(url, sizeof url, "%s/api/v1/charge-points?limit=%d%s%s", station->central, PAGE_LIMIT,
+                   station->after[0] == '\0' ? "" : "&after=", station->after);
+    struct http_request request = {.url = url};
     identity_fill_request(station->identity, &request);
-    if (http_client_send(station->http_client, &request, on_page, station, &station->points_call) != EV_OK) {
-        station->points_call = NULL;
-        points_failed(station, "too many calls are open");
-    }
+    if (http_client_send(station->http, &request, on_page, station, NULL) != EV_OK)
+        watch_on_points_failed(&station->watch);
 }
 
 void station_fetch_points(struct station *station)
 {
-    fetch_page(station, "");
+    station->place_count = 0;
+    station->after[0] = '\0';
+    ask_page(station);
 }

@@ -1,4 +1,4 @@
-/* station_commands.c - what a person types. Names of cities may have blanks: no quotes are needed. */
+/* station_commands.c - what people type. */
 #include "weather/station_internal.h"
 
 #include "common/runtime/options.h"
@@ -6,173 +6,111 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARGUMENT_MAX 1100
-
-/* The words from `from` to before `to` as one name. False: it was said that this is none. */
-static bool join(char *const words[], size_t from, size_t to, char ret_city[CITY_NAME_SIZE])
+/* The words from `first` on, joined again: cities have spaces. */
+static bool city_of(char **words, size_t first, size_t end, char ret_name[CITY_NAME_SIZE])
 {
-    char text[ARGUMENT_MAX] = "";
+    char text[256] = "";
     size_t used = 0;
-
-    for (size_t i = from; i < to && used < sizeof text; i++) {
-        int n = snprintf(text + used, sizeof text - used, "%s%s", i > from ? " " : "", words[i]);
-        used += n > 0 ? (size_t)n : 0;
+    for (size_t i = first; i < end; i++) {
+        int more = snprintf(text + used, sizeof text - used, "%s%s", i > first ? " " : "", words[i]);
+        if (more < 0 || (size_t)more >= sizeof text - used)
+            return false;
+        used += (size_t)more;
     }
-    if (used < sizeof text && city_name_normalise(text, used, ret_city) == EV_OK) {
+    if (city_name_normalise(text, used, ret_name) == EV_OK)
         return true;
-    }
-    printf("This is no city's name; accepted: 1 to 64 bytes of UTF-8\n");
+    (void)puts("A city's name has 1 to 64 bytes of UTF-8.");
     return false;
 }
 
-static void do_add(struct station *station, const char *city)
+static void list(const struct station *station)
 {
-    enum ev_err err = watch_add(&station->watch, city, loop_now_ms(station->loop));
-
-    if (err == EV_ERR_FULL) {
-        printf("%d cities are watched already: that is the limit\n", WATCH_CITIES_MAX);
-    } else {
-        printf(err == EV_ERR_EXISTS ? "%s is watched already\n" : "%s is watched\n", city);
-    }
-}
-
-static void do_remove(struct station *station, const char *city)
-{
-    printf(watch_remove(&station->watch, city, loop_now_ms(station->loop)) == EV_OK
-               ? "%s is not watched any more; Central forgets it\n"
-               : "%s is not watched\n",
-           city);
-}
-
-static void do_force(struct station *station, const char *city, const char *degrees)
-{
-    double value = 0;
-    enum ev_err err = options_parse_real(degrees, -1000, 1000, &value);
-
-    if (err == EV_OK) {
-        err = watch_force(&station->watch, city, value, loop_now_ms(station->loop));
-    }
-    if (err == EV_ERR_FULL) {
-        printf("%d cities are watched already: that is the limit\n", WATCH_CITIES_MAX);
-    } else if (err != EV_OK) {
-        printf("\"%s\" is no temperature; accepted: -90 to 60\n", degrees);
-    } else {
-        printf("%s has %.1f degrees until `auto %s`\n", city, value, city);
-    }
-}
-
-static void do_auto(struct station *station, const char *city)
-{
-    enum ev_err err = watch_auto(&station->watch, city, loop_now_ms(station->loop));
-
-    if (err == EV_ERR_NOT_FOUND) {
-        printf("%s is not watched\n", city);
-    } else {
-        printf(err == EV_ERR_STATE ? "%s was not forced\n" : "%s follows its provider again\n", city);
-    }
-}
-
-static void print_city(const struct station *station, const struct watch_city *city)
-{
-    int64_t now = loop_now_ms(station->loop);
-    double value = 0;
-    char degrees[32] = "-";
-    char told[64] = "not reported";
-
-    if (city->removed || city->dropped) {
-        return;
-    }
-    if (watch_value(&station->watch, city, now, &value)) {
-        (void)snprintf(degrees, sizeof degrees, "%.1f", value);
-    }
-    if (city->reported) {
-        (void)snprintf(told, sizeof told, "reported %lld s ago",
-                       (long long)(now - city->reported_at_ms) / 1000);
-    }
-    printf("%-24s %8s  %-11s  %s%s%s%s%s\n", city->name, degrees,
-           city->forced ? "forced" : station_provider_name(station), told,
-           city->report_problem[0] != '\0' ? "; " : "", city->report_problem,
-           city->ask_problem[0] != '\0' && !city->forced ? "; " : "", city->forced ? "" : city->ask_problem);
-}
-
-static void do_list(const struct station *station)
-{
-    size_t watched = 0;
-
-    printf("%-24s %8s  %-11s  %s\n", "CITY", "CELSIUS", "SOURCE", "CENTRAL");
+    int64_t now_ms = loop_now_ms(station->loop);
+    if (station->watch.count == 0)
+        (void)puts("No city is watched: none has a charge point yet, or Central was not reached.");
     for (size_t i = 0; i < station->watch.count; i++) {
         const struct watch_city *city = &station->watch.cities[i];
-
-        watched += !city->removed && !city->dropped;
-        print_city(station, city);
-    }
-    printf("%zu cities\n", watched);
-}
-
-static void do_status(const struct station *station)
-{
-    size_t watched = 0;
-
-    for (size_t i = 0; i < station->watch.count; i++) {
-        watched += !station->watch.cities[i].removed && !station->watch.cities[i].dropped;
-    }
-    printf("Registry: %s%s%s\n", identity_is_enrolled(station->identity) ? "registered" : "not registered",
-           station->registry_problem.text[0] != '\0' ? "; " : "", station->registry_problem.text);
-    printf("Central %s: %s\n", station->central_url,
-           !station->central_told ? "not asked yet"
-           : station->central_up  ? "reached"
-                                  : "cannot be reached");
-    printf("Provider %s: %s\n", station_provider_name(station),
-           station->provider_problem.text[0] != '\0' ? station->provider_problem.text
-                                                     : "no problem is known");
-    printf("%zu cities are watched%s\n", watched,
-           station->watch.config.all_cities ? ", all that have a charge point" : "");
-}
-
-static bool run_city_command(struct station *station, char *const words[], size_t count)
-{
-    static const char *const names[] = {"add", "remove", "auto"};
-    static void (*const functions[])(struct station *, const char *) = {do_add, do_remove, do_auto};
-    char city[CITY_NAME_SIZE];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(words[0], names[i]) != 0) {
+        double value = 0;
+        const char *problem = city->ask_problem[0] != '\0' ? city->ask_problem : city->report_problem;
+        if (city->removed || city->dropped)
             continue;
-        }
-        if (count < 2) {
-            printf("Usage: %s CITY\n", names[i]);
-        } else if (join(words, 1, count, city)) {
-            functions[i](station, city);
-        }
-        return true;
+        if (watch_value(&station->watch, city, now_ms, &value))
+            (void)printf("%-24s %6.1f C%s  %s\n", city->name, value, city->forced ? " (forced)" : "",
+                         problem);
+        else
+            (void)printf("%-24s      -    %s\n", city->name, problem);
     }
-    return false;
+    (void)fflush(stdout);
 }
 
-bool station_command(struct station *station, char *const words[], size_t count)
+static void add(struct station *station, const char *name, int64_t now_ms)
 {
-    char city[CITY_NAME_SIZE];
+    switch (watch_add(&station->watch, name, now_ms)) {
+    case EV_OK:
+        (void)printf("%s is watched.\n", name);
+        break;
+    case EV_ERR_EXISTS:
+        (void)printf("%s was watched already.\n", name);
+        break;
+    default:
+        (void)printf("No more cities: %d are the most.\n", WATCH_CITIES_MAX);
+    }
+}
 
-    if (run_city_command(station, words, count)) {
-        station_pump(station);
+static void force(struct station *station, char **words, size_t count, int64_t now_ms)
+{
+    char name[CITY_NAME_SIZE];
+    double degrees = 0;
+    if (count < 3 || options_parse_real(words[count - 1], -90, 60, &degrees) != EV_OK) {
+        (void)puts("force CITY DEGREES, with -90 to 60 degrees Celsius");
+        return;
+    }
+    if (!city_of(words, 1, count - 1, name))
+        return;
+    if (watch_force(&station->watch, name, degrees, now_ms) != EV_OK)
+        (void)printf("%s cannot be forced now.\n", name);
+    else
+        (void)printf("%s is %.1f C until `auto %s`.\n", name, degrees, name);
+}
+
+static void on_city(struct station *station, const char *command, const char *name, int64_t now_ms)
+{
+    if (strcmp(command, "add") == 0)
+        add(station, name, now_ms);
+    else if (strcmp(command, "remove") == 0)
+        (void)printf(watch_remove(&station->watch, name, now_ms) == EV_OK ? "%s is watched no longer.\n"
+                                                                          : "%s was not watched.\n",
+                     name);
+    else if (watch_auto(&station->watch, name, now_ms) == EV_OK)
+        (void)printf("%s follows the provider again.\n", name);
+    else
+        (void)printf("%s was not forced.\n", name);
+}
+
+bool station_command(struct station *station, char **words, size_t count)
+{
+    char name[CITY_NAME_SIZE];
+    int64_t now_ms = loop_now_ms(station->loop);
+    const char *command = words[0];
+    if (strcmp(command, "list") == 0 || strcmp(command, "status") == 0) {
+        if (strcmp(command, "status") == 0)
+            (void)printf("Central %s: %s\n", station->central,
+                         station->problem[0] == '\0' ? "well" : station->problem);
+        list(station);
         return true;
     }
-    if (strcmp(words[0], "force") == 0) {
-        if (count < 3) {
-            printf("Usage: force CITY DEGREES\n");
-        } else if (join(words, 1, count - 1, city)) {
-            do_force(station, city, words[count - 1]);
-        }
-        station_pump(station);
-        return true;
+    if (strcmp(command, "force") == 0) {
+        force(station, words, count, now_ms);
+    } else if (strcmp(command, "add") == 0 || strcmp(command, "remove") == 0 ||
+               strcmp(command, "auto") == 0) {
+        if (count < 2)
+            (void)printf("%s CITY\n", command);
+        else if (city_of(words, 1, count, name))
+            on_city(station, command, name, now_ms);
+    } else {
+        return false;
     }
-    if (strcmp(words[0], "list") == 0 && count == 1) {
-        do_list(station);
-        return true;
-    }
-    if (strcmp(words[0], "status") == 0 && count == 1) {
-        do_status(station);
-        return true;
-    }
-    return false;
+    (void)fflush(stdout);
+    station_run(station);
+    return true;
 }

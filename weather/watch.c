@@ -375,14 +375,9 @@ bool watch_on_ask_failed(struct watch *watch, const char *name, const char *text
     struct watch_city *city = end_ask(watch, name);
 
     if (limited) {
-        /* Several asks may be open when the first 429 comes: they count as one. */
-        bool first = now_ms >= watch->ask_not_before_ms;
-        int64_t wait_ms = retry_after_ms > 0 ? retry_after_ms : first ? watch->backoff_ms : 0;
-
-        watch->ask_not_before_ms = latest(watch->ask_not_before_ms, now_ms + wait_ms);
-        if (first) {
-            watch->backoff_ms = earlier(2 * watch->backoff_ms, WATCH_BACKOFF_MAX_MS);
-        }
+        watch->ask_not_before_ms =
+            latest(watch->ask_not_before_ms, now_ms + latest(retry_after_ms, watch->backoff_ms));
+        watch->backoff_ms = earlier(2 * watch->backoff_ms, WATCH_BACKOFF_MAX_MS);
     }
     if (city == NULL) {
         return false;

@@ -12,9 +12,18 @@ struct failure {
     char text[FAILURE_TEXT_MAX];
 };
 
-/* Formats the text (cut at its limit, control characters become '?') and returns err, so that a function can
- * `return failure_set(ret_failure, EV_ERR_IO, "cannot read %s: %s", path, strerror(errno));` */
-enum ev_err failure_set(struct failure *failure, enum ev_err err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Formats the text (cut at its limit, control characters become '?') and gives err, so that a function can
+ * `return failure_set(ret_failure, EV_ERR_IO, "cannot read %s: %s", path, strerror(errno));`
+ * A macro, so that compilers and analysers see that the result is err. */
+#define failure_set(failure, err, ...) failure_result_((err), failure_format((failure), __VA_ARGS__))
+
+/* Use failure_set. Always 0. */
+int failure_format(struct failure *failure, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline enum ev_err failure_result_(enum ev_err err, int formatted)
+{
+    (void)formatted;
+    return err;
+}
 
 #endif
