@@ -170,6 +170,7 @@ static enum ev_err listener_open(struct listener *listener, struct failure *ret_
         return failure_set(ret_failure, EV_ERR_IO, "cannot listen on %s: %s", text,
                            error == EADDRINUSE ? "address already in use" : strerror(error));
     }
+    memset(&bound, 0, sizeof bound);
     if (getsockname(listener->fd, (struct sockaddr *)&bound, &len) == 0) {
         const struct sockaddr *any = (struct sockaddr *)&bound;
         listener->port = any->sa_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&bound)->sin6_port)
