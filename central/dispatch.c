@@ -157,26 +157,6 @@ static void save_charge_point(struct dispatch *dispatch, const struct fleet_cp *
     dispatch_add(dispatch, &change);
 }
 
-/* What a peer can provoke as often as it likes must not fill the trail. */
-static void add_entry(struct dispatch *dispatch, const struct store_audit *entry)
-{
-    static const char *const provoked[] = {"auth.failed", "control.claim", "late_meter"};
-    struct fleet_actor actor;
-    char reason[sizeof entry->target + sizeof entry->detail];
-
-    for (size_t i = 0; i < sizeof provoked / sizeof *provoked; i++) {
-        if (strcmp(entry->action, provoked[i]) == 0) {
-            memcpy(actor.who, entry->who, sizeof actor.who);
-            memcpy(actor.address, entry->address, sizeof actor.address);
-            (void)snprintf(reason, sizeof reason, "%s %s", entry->target, entry->detail);
-            dispatch_audit_burst(dispatch->central, &actor, entry->action, entry->target, reason,
-                                 entry->detail);
-            return;
-        }
-    }
-    dispatch_add_audit(dispatch, entry);
-}
-
 static void carry_out_change(struct dispatch *dispatch, struct fleet_effect *effect)
 {
     struct store_change change = {.kind = STORE_SAVE_NODE};
@@ -205,7 +185,7 @@ static void carry_out_change(struct dispatch *dispatch, struct fleet_effect *eff
         add_curve(dispatch, effect);
         break;
     default:
-        add_entry(dispatch, &effect->of.audit);
+        dispatch_add_audit(dispatch, &effect->of.audit);
         break;
     }
 }

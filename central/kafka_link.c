@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define QUERY_MS 5000
-#define CHECK_MS 30000 /* a broker that was replaced faster than anybody noticed is found out */
 
 struct kafka_link {
     struct central *central;
@@ -102,7 +101,6 @@ static void on_offsets(void *user, enum ev_err err, const char *text, const stru
     backoff_reset(&link->backoff);
     link->up = true;
     set_health(link, true, "ok");
-    loop_timer_start(link->timer, CHECK_MS);
 }
 
 static void on_topics(void *user, enum ev_err err, const char *text)
@@ -131,7 +129,6 @@ static void on_cluster_id(void *user, enum ev_err err, const char *id_or_text)
     if (strcmp(link->cluster_id, id_or_text) == 0) {
         backoff_reset(&link->backoff);
         set_health(link, true, "ok"); /* the same log: reading goes on where it was */
-        loop_timer_start(link->timer, CHECK_MS);
         return;
     }
     (void)snprintf(link->asked_id, sizeof link->asked_id, "%s", id_or_text);
