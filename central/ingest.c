@@ -152,9 +152,7 @@ static void on_gap(void *user, const char *topic, int32_t partition, int64_t exp
     ingest->gaps++;
     dispatch_audit(ingest->central, NULL, "kafka.gap", topic, "error", detail);
     if (actual < expected && partition >= 0 && (size_t)partition < ingest->partition_count) {
-        /* Another log under the same id, begun after we attached; sequences tell what was applied. */
-        ingest->partitions[partition].next_offset = actual;
-        ingest->partitions[partition].end_at_attach = actual;
+        ingest->partitions[partition].next_offset = actual; /* another log; sequences tell what was applied */
     }
 }
 
