@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/runtime/log.h"
@@ -98,6 +99,23 @@ static enum ev_err make_file(const char *path)
     return EV_OK;
 }
 
+/* The change to WAL does not wait for another process that makes it too: SQLite's busy handler is not asked.
+ */
+static enum ev_err set_modes(struct database *database)
+{
+    static const char SQL[] =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+    const struct timespec pause = {.tv_nsec = 10 * 1000000L};
+    enum ev_err err = database_run(database, SQL);
+    for (int tries = 0; err != EV_OK && (sqlite3_errcode(database->handle) & 0xff) == SQLITE_BUSY &&
+                        tries < DATABASE_BUSY_MS / 10;
+         tries++) {
+        (void)nanosleep(&pause, NULL);
+        err = database_run(database, SQL);
+    }
+    return err;
+}
+
 enum ev_err database_open(const char *path, const char *const *migrations, size_t count,
                           struct database **ret_database)
 {
@@ -108,8 +126,7 @@ enum ev_err database_open(const char *path, const char *const *migrations, size_
         err = open_handle(path, SQLITE_OPEN_READWRITE, &database);
     if (err != EV_OK)
         return err;
-    err = database_run(database,
-                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    err = set_modes(database);
     while (err == EV_OK && !done)
         err = migrate_once(database, migrations, count, &done);
     if (err != EV_OK) {
