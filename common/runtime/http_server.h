@@ -29,7 +29,8 @@ struct http_server_config {
     const char *certificate_pem, *key_pem, *authority_pem;
     int64_t
         expired_for_ms; /* a client's certificate may have expired so long ago; http_peer_is_expired tells */
-    /* Names that Host may carry (with any port); an Origin must be one of them too. NULL: any.
+    /* Names that Host may carry (with any port). An Origin, where there is one, must be
+     * what Host says. NULL: neither is checked.
      * NULL-terminated; copied. localhost, 127.0.0.1 and [::1] always count. */
     const char *const *hosts;
     size_t body_max;          /* 0: HTTP_BODY_MAX */
@@ -83,7 +84,9 @@ bool http_is_abandoned(const struct http_exchange *exchange);
 
 /* --- streams --- */
 
-/* Answers 200 with this content type and keeps the answer open. */
+/* Answers 200 with this content type and keeps the answer open.
+ * Errors: EV_ERR_CLOSED (the client has gone; the exchange is over), EV_ERR_NOMEM (it still waits for an
+ * answer). */
 EV_MUST_CHECK enum ev_err http_stream_begin(struct http_exchange *exchange, const char *content_type,
                                             void (*on_closed)(void *user), void *user,
                                             struct http_stream **ret_stream);

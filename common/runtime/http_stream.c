@@ -67,6 +67,10 @@ static void resume(struct http_stream *stream)
 enum ev_err http_stream_begin(struct http_exchange *exchange, const char *content_type,
                               void (*on_closed)(void *user), void *user, struct http_stream **ret_stream)
 {
+    if (exchange->connection == NULL) { /* the client has gone meanwhile */
+        http_reply(exchange, 503, NULL, NULL, 0);
+        return EV_ERR_CLOSED;
+    }
     struct http_stream *stream = calloc(1, sizeof *stream);
     EV_ASSERT(stream != NULL);
     stream->exchange = exchange;

@@ -18,6 +18,7 @@
 #define CHECK_RENEWAL_MS 30000                     /* also finds a half-life that a sleeping laptop missed */
 #define BACKDATED_MS (INT64_C(2) * 60 * 60 * 1000) /* Registry: from 2 h back */
 #define PATH_SIZE 4300
+#define SPELLINGS 16 /* of one path; libcurl's idle connections are gone long before one returns */
 #define BODY_MAX 8192
 
 struct identity {
@@ -26,6 +27,7 @@ struct identity {
     char key_sha256[TLS_SHA256_HEX];
     int64_t from_ms, expires_at_ms; /* of the certificate, 0 none */
     bool enrolled, started, busy;
+    unsigned keys_made;                  /* by this process */
     bool refused;                        /* for good: nothing more is tried until identity_enrol */
     struct tls_credentials *credentials; /* made at the first asking */
     struct loop_timer *retry, *renewal;
@@ -99,6 +101,18 @@ static enum ev_err load_key(struct identity *identity, bool fresh, struct failur
     if (key != NULL)
         gnutls_x509_privkey_deinit(key);
     return err;
+}
+
+/* libcurl keeps connections and tells them apart by the path of the certificate, not by what is in it: one
+ * made with a key of before would go on speaking for it. So each new key has another spelling of the same
+ * path. */
+static void spell_certificate_path(struct identity *identity)
+{
+    char dots[2 * SPELLINGS + 1] = "";
+    for (unsigned i = 0; i < identity->keys_made % SPELLINGS; i++)
+        memcpy(dots + 2 * (size_t)i, "./", 3);
+    (void)snprintf(identity->certificate_path, PATH_SIZE, "%s/%scertificate.pem", identity->config.directory,
+                   dots);
 }
 
 static void forget_certificate(struct identity *identity)
@@ -404,6 +418,10 @@ enum ev_err identity_enrol(struct identity *identity, const char *invitation, bo
             return err;
     }
     forget_certificate(identity);
+    if (new_key) {
+        identity->keys_made++;
+        spell_certificate_path(identity);
+    }
     backoff_reset(&identity->backoff);
     identity_start(identity);
     return EV_OK;
@@ -466,7 +484,7 @@ enum ev_err identity_open(const struct identity_config *config, struct identity 
     identity->config.invitation = copy_text(config->invitation);
     identity->config.extra_members = copy_text(config->extra_members);
     (void)snprintf(identity->key_path, PATH_SIZE, "%s/key.pem", config->directory);
-    (void)snprintf(identity->certificate_path, PATH_SIZE, "%s/certificate.pem", config->directory);
+    spell_certificate_path(identity);
     (void)snprintf(identity->authority_path, PATH_SIZE, "%s/authority.pem", config->directory);
     backoff_init(&identity->backoff, 500, 15000);
     enum ev_err err = load_key(identity, false, ret_failure);
